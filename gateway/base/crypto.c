@@ -1,0 +1,201 @@
+/* crypto.c - digests, HMAC, randomness and constant-time comparison over OpenSSL.
+ *
+ * Every webhook is verified here, so algorithms are fetched once a process and contexts made once a
+ * thread: a one-shot HMAC() spends more time on looking its digest up than on hashing. */
+#include "qg/crypto.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "qg/codec.h"
+
+/* RAND_bytes takes an int. */
+#define RANDOM_STEP (1 << 20)
+
+struct contexts {
+	EVP_MD_CTX *digest;
+	EVP_MAC_CTX *hmac;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static EVP_MD *sha256;
+static EVP_MAC *hmac;
+static _Thread_local struct contexts *mine;
+
+_Noreturn static void give_up(const char *what)
+{
+	fprintf(stderr, "qungong: %s failed in the cryptographic library\n", what);
+	abort();
+}
+
+static void expect(int worked, const char *what)
+{
+	if (worked != 1) {
+		give_up(what);
+	}
+}
+
+static void free_contexts(void *arg)
+{
+	struct contexts *contexts = arg;
+	EVP_MD_CTX_free(contexts->digest);
+	EVP_MAC_CTX_free(contexts->hmac);
+	free(contexts);
+}
+
+static void fetch(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (!sha256 || !hmac || pthread_key_create(&key, free_contexts) != 0) {
+		give_up("fetching SHA-256 and HMAC");
+	}
+}
+
+static EVP_MAC_CTX *new_hmac(void)
+{
+	char name[] = "SHA256";
+	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+		OSSL_PARAM_construct_end()};
+	EVP_MAC_CTX *context = EVP_MAC_CTX_new(hmac);
+	if (!context || EVP_MAC_CTX_set_params(context, params) != 1) {
+		give_up("making a context");
+	}
+	return context;
+}
+
+/* This thread's contexts; the key's destructor frees them when the thread ends. */
+static struct contexts *ours(void)
+{
+	if (mine) {
+		return mine;
+	}
+	pthread_once(&once, fetch);
+	struct contexts *contexts = calloc(1, sizeof(*contexts));
+	if (!contexts) {
+		give_up("making a context");
+	}
+	contexts->digest = EVP_MD_CTX_new();
+	contexts->hmac = new_hmac();
+	if (!contexts->digest || pthread_setspecific(key, contexts) != 0) {
+		give_up("making a context");
+	}
+	mine = contexts;
+	return mine;
+}
+
+static void digest_begin(EVP_MD_CTX *context)
+{
+	expect(EVP_DigestInit_ex2(context, sha256, NULL), "SHA-256");
+}
+
+static void digest_add(EVP_MD_CTX *context, const void *data, size_t size)
+{
+	expect(EVP_DigestUpdate(context, data, size), "SHA-256");
+}
+
+static void digest_end(EVP_MD_CTX *context, uint8_t out[QG_SHA256_SIZE])
+{
+	expect(EVP_DigestFinal_ex(context, out, NULL), "SHA-256");
+}
+
+void qg_sha256(const void *data, size_t size, uint8_t out[QG_SHA256_SIZE])
+{
+	EVP_MD_CTX *context = ours()->digest;
+	digest_begin(context);
+	digest_add(context, data, size);
+	digest_end(context, out);
+}
+
+void qg_hmac_sha256(const void *secret, size_t secret_size, const void *data, size_t size,
+	uint8_t out[QG_SHA256_SIZE])
+{
+	EVP_MAC_CTX *context = ours()->hmac;
+	size_t written = 0;
+	/* A NULL key means "the one before" to the library, never to us. */
+	const unsigned char *bytes = secret_size > 0 ? secret : (const void *)"";
+	expect(EVP_MAC_init(context, bytes, secret_size, NULL), "HMAC");
+	expect(EVP_MAC_update(context, data, size), "HMAC");
+	expect(EVP_MAC_final(context, out, &written, QG_SHA256_SIZE), "HMAC");
+	assert(written == QG_SHA256_SIZE);
+}
+
+void qg_digest_id(char out[33], const char *part, ...)
+{
+	uint8_t digest[QG_SHA256_SIZE];
+	EVP_MD_CTX *context = ours()->digest;
+	va_list args;
+	digest_begin(context);
+	va_start(args, part);
+	for (const char *next = part; next;) {
+		digest_add(context, next, strlen(next));
+		next = va_arg(args, const char *);
+		if (next) {
+			digest_add(context, "", 1);
+		}
+	}
+	va_end(args);
+	digest_end(context, digest);
+	qg_hex_encode(digest, 16, out);
+}
+
+void qg_random(void *out, size_t size)
+{
+	unsigned char *to = out;
+	while (size > 0) {
+		int step = size < RANDOM_STEP ? (int)size : RANDOM_STEP;
+		expect(RAND_bytes(to, step), "the random generator");
+		to += step;
+		size -= (size_t)step;
+	}
+}
+
+void qg_random_hex(char *out, size_t bytes)
+{
+	/* The random bytes sit in the upper half; encoding reads each before it writes over it. */
+	qg_random(out + bytes, bytes);
+	for (size_t i = 0; i < bytes; i++) {
+		char pair[3];
+		qg_hex_encode(out + bytes + i, 1, pair);
+		memcpy(out + 2 * i, pair, 2);
+	}
+	out[2 * bytes] = '\0';
+}
+
+uint64_t qg_random_below(uint64_t bound)
+{
+	assert(bound > 0);
+	/* Numbers under 2^64 mod bound would make small results likelier. */
+	uint64_t odd = -bound % bound;
+	uint64_t number = 0;
+	do {
+		qg_random(&number, sizeof(number));
+	} while (number < odd);
+	return number % bound;
+}
+
+bool qg_equal_constant_time(const char *secret, const char *given)
+{
+	if (!secret || !given) {
+		return false;
+	}
+	/* Steps are counted by given alone: the walk over secret waits at its NUL, without a
+	 * branch. */
+	size_t at = 0;
+	volatile uint8_t difference = 0;
+	for (size_t i = 0; given[i] != '\0'; i++) {
+		difference |= (uint8_t)(secret[at] ^ given[i]);
+		at += secret[at] != '\0';
+	}
+	difference |= (uint8_t)secret[at];
+	return difference == 0;
+}

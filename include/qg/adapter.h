@@ -1,0 +1,94 @@
+/* adapter.h - the contract of a platform: what the gateway calls, and what a platform may call.
+ *
+ * How to write one: adapters/README.md. A bot is one account of a platform; a platform is one static const
+ * struct qg_adapter in a folder of its own. */
+#ifndef QG_ADAPTER_H
+#define QG_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "qg/bot.h"
+#include "qg/http.h"
+#include "qg/message.h"
+#include "qg/option.h"
+
+/* How storing a message ended: QG_OK, QG_DUPLICATE and QG_FULL are successes towards the platform;
+ * QG_AWAY, QG_BUSY: not stored, the platform shall send it again; QG_INVALID: never will be. */
+typedef void (*qg_stored_fn)(void *arg, enum qg_status status);
+
+enum qg_link { QG_LINK_NONE, QG_LINK_DOWN, QG_LINK_UP };
+
+struct qg_host { /* what the gateway offers a bot; tests hand in a fake */
+	/* A verified, decoded message. Takes msg, always. stored(arg, status) follows exactly once, never from
+	 * inside: answer the platform there. */
+	void (*receive)(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn stored, void *arg);
+	/* How one send() ended; exactly once for each, never from inside send(). Takes reply back.
+	 * QG_OK landed; retryable ones are tried again after retry_ms (0: the planner's backoff). */
+	void (*sent)(struct qg_bot *bot, struct qg_reply *reply, enum qg_status status,
+		unsigned retry_ms);
+	/* The link to the platform went up or down; why is for the log. */
+	void (*link_changed)(struct qg_bot *bot, enum qg_link link, const char *why);
+	/* All that stop() began has ended; finish() may follow. */
+	void (*stopped)(struct qg_bot *bot);
+	/* Asks for the drafts under way in this bot's chats: draft() follows for each. */
+	void (*replay_drafts)(struct qg_bot *bot);
+};
+
+struct qg_ability { /* what a platform hears and shows */
+	bool hears_all; /* in groups also messages without a mention: trigger always and keywords work */
+	bool threads; /* scope: thread works */
+	bool hears_media, hears_media_direct;
+	bool streams; /* draft() shows something */
+	bool buttons, mentions;
+	bool drafts_everywhere; /* draft() and replay on every gateway, not only the owner (web) */
+	bool redelivers;	/* the platform repeats what was not acknowledged */
+	size_t part_bytes;	/* most bytes of one message; longer replies are split */
+	unsigned dedupe_ms;	/* window in which the platform may deliver again */
+	unsigned draft_ms;	/* least time between two drafts shown */
+};
+
+struct qg_adapter {
+	const char *name; /* config value, URL path and log field */
+	struct qg_ability can;
+	size_t state_size;		 /* zeroed memory the gateway gives each bot */
+	const struct qg_option *options; /* config keys, up to an empty row; may be NULL */
+	size_t options_size;		 /* of the struct they fill: bot->config->options */
+	/* Mandatory. Checks the options; even when it fails, finish() must work. No I/O. */
+	enum qg_status (*init)(struct qg_bot *bot);
+	/* Optional: opens links. Returns at once; link_changed() tells the rest. Called by the owner only. */
+	enum qg_status (*start)(struct qg_bot *bot);
+	/* Optional: a request below /hook/<bot> (or, for web, /chat/<bot>) came in; rest is the path behind the
+	 * bot's name, "" or "/...". Answer x exactly once, now or later. admin: it carried the admin token. */
+	void (*on_http)(
+		struct qg_bot *bot, struct qg_http_exchange *x, const char *rest, bool admin);
+	/* Optional: a newer snapshot of an answer being made; may be dropped, never queued behind another. */
+	void (*draft)(struct qg_bot *bot, const struct qg_draft *draft);
+	/* Mandatory. Takes reply until sent(); no retry here: the gateway decides that. reply->part says which of
+	 * the parts of part_bytes each is due; the text given is that part. */
+	void (*send)(struct qg_bot *bot, struct qg_reply *reply);
+	/* Optional: no new work, close links; ends with stopped(). Without it finish() follows at once. */
+	void (*stop)(struct qg_bot *bot);
+	/* Mandatory. Frees what init made; no callback may come after it. */
+	void (*finish)(struct qg_bot *bot);
+};
+
+/* The registry: made from adapters/meson.build. */
+extern const struct qg_adapter *const qg_adapters[]; /* ends with NULL */
+/* NULL if this build has none of that name. */
+const struct qg_adapter *qg_adapter_find(const char *name);
+/* "web, feishu": for messages. */
+const char *qg_adapter_names(void);
+/* Asserts the mandatory members of all; called at start and by the contract tests. */
+void qg_adapters_check(void);
+/* Scripts the platforms run on bot->redis: for qg_redis_options, ends with NULL. */
+struct qg_redis_script;
+extern const struct qg_redis_script *const qg_adapter_scripts[];
+
+/* Splits a long markdown text at paragraph, sentence, line, then code-point borders into parts of at most limit
+ * bytes, closing and reopening code fences. Nothing but these fences is added and no byte is dropped. limit: at
+ * least QG_SPLIT_MIN. Appends to parts (JSON array of strings); QG_OK or QG_NO_MEMORY, then parts is as before. */
+#define QG_SPLIT_MIN 16
+QG_MUST_CHECK enum qg_status qg_split(const char *text, size_t size, size_t limit, json_t *parts);
+
+#endif

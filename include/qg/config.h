@@ -1,0 +1,126 @@
+/* config.h - what qungong.yaml and bots.d/ say, checked whole, as structs. A snapshot is
+ * immutable and counted: a turn keeps the config it began with. Source: design, section 3. */
+#ifndef QG_CONFIG_H
+#define QG_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "qg/buf.h"
+#include "qg/log.h"
+#include "qg/option.h"
+
+enum qg_scope { QG_SCOPE_CHAT, QG_SCOPE_SENDER, QG_SCOPE_THREAD };
+enum qg_trigger { QG_TRIGGER_MENTION, QG_TRIGGER_ALWAYS, QG_TRIGGER_KEYWORDS };
+enum qg_at_limit { QG_LIMIT_CHEAPER, QG_LIMIT_OFFLINE, QG_LIMIT_STOP };
+enum qg_footnote { QG_FOOTNOTE_OFF, QG_FOOTNOTE_SHORT, QG_FOOTNOTE_FULL };
+
+struct qg_config_part; /* one file's good state: config_private.h */
+
+struct qg_model_config {
+	char *name;	/* of the endpoint, as bots name it */
+	char *provider; /* offline, scripted; others are parsed and refused by name until built */
+	char *model, *base_url, *api_key, *tier; /* NULL where absent */
+	char *script;				 /* absolute path of a scripted one's answers */
+	json_t *price;				 /* as written, or NULL */
+	char *http_version, *region;
+	bool vision;
+	char *file; /* whose bots may name it: the bots.d file, NULL for all */
+};
+
+struct qg_bot_config {
+	char *name, *template_id, *platform;
+	char *file;			/* where it stands, for messages to people */
+	char *customer, *customer_name; /* NULL without */
+	json_t *answers;		/* object of strings; never NULL */
+	struct qg_strings knowledge;	/* absolute paths */
+	struct qg_strings models;	/* names, in order; offline follows by itself */
+	enum qg_trigger trigger;
+	struct qg_strings keywords; /* of trigger: {keywords: [..]} */
+	enum qg_scope scope;
+	struct qg_strings chats, admins;
+	bool any_chat;	/* chats: any */
+	json_t *duty;	/* array of {id, hours, days} (a bare id became {id}); never NULL */
+	json_t *people; /* object; never NULL */
+	int64_t answer_tokens;
+	json_t *budget; /* or NULL */
+	enum qg_at_limit at_limit;
+	enum qg_footnote footnote;
+	char *ai_label;
+	struct qg_strings mask;
+	json_t *words; /* overrides of the bot's sentences; NULL: reserved until built */
+	char *language, *timezone;
+	int abroad;    /* 1: models abroad are allowed */
+	void *options; /* the adapter's struct, filled by its option table; NULL without a table */
+	const struct qg_option *table; /* that table */
+	char fingerprint[33];	       /* equal for two snapshots: nothing changed for this bot */
+};
+
+struct qg_config {
+	unsigned references;
+	char *path, *dir;
+	char *listen, *admin_listen;
+	char *data_dir; /* absolute */
+	char *redis;	/* "embedded" or a URL */
+	bool durability_always;
+	char *timezone, *language;
+	struct qg_strings trusted_proxies, admin_hosts;
+	unsigned connections_per_address;
+	enum qg_log_level log_level;
+	bool log_json;
+	unsigned partitions;
+	bool ledger;
+	double usd_cny; /* 0: not given */
+	struct qg_model_config *models;
+	size_t model_count;
+	struct qg_bot_config *bots; /* sorted by name */
+	size_t bot_count;
+	struct qg_strings
+		failed_files; /* bots.d files with errors: their bots are off (or as before) */
+	struct qg_config_part *
+		*parts; /* who owns the models and bots above: a counted one a file */
+	size_t part_count;
+};
+
+/* What the rest of the program tells the config about itself: it knows no adapter and no
+ * template. */
+struct qg_config_world {
+	/* Options of a platform; NULL if it has none or is not built (platforms tells). */
+	const struct qg_option *(*platform_options)(const char *platform, size_t *struct_size_out);
+	/* Platforms built, comma-separated. */
+	const char *platforms;
+	/* Checks what only the platform can (trigger it cannot hear, scope: thread on web): add
+	 * errors. */
+	void (*check_bot)(const struct qg_bot_config *bot, const struct qg_tree *tree,
+		struct qg_problems *problems);
+	/* The template's defaults for a bot (trigger, budget, ...): borrowed tree, alive until
+	 * the load ends, or NULL with the error added at `at` (the bot's `template`). Also checks
+	 * answers (a map, or NULL where the bot gives none) against the interview. Called for
+	 * each bot; config has its path and dir, no more. */
+	const struct qg_tree *(*template_defaults)(const struct qg_config *config, const char *id,
+		const struct qg_tree *at, const struct qg_tree *answers,
+		struct qg_problems *problems);
+};
+
+/* Reads path and bots.d/ beside it. The new snapshot with one reference, or NULL when
+ * qungong.yaml itself is bad. All errors and warnings go to problems (sorted by file and line).
+ * previous (may be NULL): a bad bots.d file keeps the bots it had there. */
+struct qg_config *qg_config_load(const char *path, const struct qg_config_world *world,
+	const struct qg_config *previous, struct qg_problems *problems);
+struct qg_config *qg_config_take(struct qg_config *config);
+void qg_config_release(struct qg_config *config);
+/* NULL if there is no such bot or endpoint. */
+const struct qg_bot_config *qg_config_bot(const struct qg_config *config, const char *name);
+const struct qg_model_config *qg_config_model(
+	const struct qg_config *config, const struct qg_bot_config *bot, const char *name);
+/* Keys that differ and need a restart, as "listen, redis"; yours to free, NULL if none. */
+char *qg_config_restart_keys(const struct qg_config *before, const struct qg_config *after);
+/* The JSON Schema for editors; yours to free. */
+char *qg_config_schema(const struct qg_config_world *world, const char *const *platforms);
+/* Files and folders to watch for changes: the config, bots.d/ and what is in it, secrets,
+ * knowledge, scripts. Reads the files anew, also where they are broken. */
+struct qg_strings qg_config_files(const char *path);
+
+#endif

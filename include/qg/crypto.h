@@ -1,0 +1,28 @@
+/* crypto.h - digests, HMAC, randomness and constant-time comparison. crypto.c is the only user of OpenSSL
+ * besides net/. */
+#ifndef QG_CRYPTO_H
+#define QG_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "qg/status.h"
+
+#define QG_SHA256_SIZE 32
+
+/* Aborts the process if the library cannot (no memory): a digest has no other way to fail. Any thread. */
+void qg_sha256(const void *data, size_t size, uint8_t out[QG_SHA256_SIZE]);
+void qg_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, uint8_t out[QG_SHA256_SIZE]);
+/* Hex of the first 16 bytes of SHA-256 over the parts joined by NUL, a NULL ends the list; out: 33 bytes.
+ * The idempotency keys of the outbound planner and all derived ids are made so. */
+void qg_digest_id(char out[33], const char *part, ...) __attribute__((sentinel));
+/* Random bytes; aborts if the system has none. */
+void qg_random(void *out, size_t size);
+/* 2 * bytes hex characters and NUL. */
+void qg_random_hex(char *out, size_t bytes);
+uint64_t qg_random_below(uint64_t bound);
+/* Whether two strings are equal, in a time that depends on the length of given only. */
+bool qg_equal_constant_time(const char *secret, const char *given);
+
+#endif

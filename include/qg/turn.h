@@ -1,0 +1,64 @@
+/* turn.h - one turn of a conversation: messages in, replies out, and nothing else touched.
+ *
+ * A turn reads no queue and writes none: what it must remember (history, misses, quiet times) comes in with the
+ * batch and goes out with the result, which the worker stores in one script under its fence. The terminal
+ * (qungong chat, qungong test) runs the very same turns without Redis. Source: design, section 7. */
+#ifndef QG_TURN_H
+#define QG_TURN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "qg/config.h"
+#include "qg/loop.h"
+#include "qg/message.h"
+
+struct qg_role; /* a bot's template, filled, with its FAQ and knowledge ready to search; see role.h */
+struct qg_turn;
+
+struct qg_turn_request {
+	struct qg_loop *loop;
+	struct qg_config *config;	 /* the turn takes a reference of its own */
+	const struct qg_bot_config *bot; /* of that config */
+	struct qg_role *role;		 /* likewise referenced */
+	const char *conversation;	 /* its name; NULL: "<bot>/<chat>" */
+	struct qg_message *const
+		*messages;	  /* a run of one sender, oldest first; borrowed until finished() */
+	const int64_t *stored_at; /* wall ms of each */
+	size_t count;
+	json_t *history; /* array of {"who": "user"|"bot", "name", "text", "at"}; borrowed */
+	json_t *state;	 /* object kept for the conversation, {} at first; borrowed, not changed */
+	bool paused;	 /* by `qungong pause`: one polite line, no model */
+	unsigned failures;	 /* earlier tries of this batch that failed */
+	const char *force_model; /* --model of `qungong test`; NULL: the bot's chain */
+};
+
+struct qg_turn_result {
+	struct qg_reply *reply; /* NULL when the bot keeps quiet; set it to NULL to keep it */
+	json_t *history;     /* array of elements to append; may be empty */
+	bool forget_history; /* /reset: drop what was there first */
+	json_t *state;	     /* the conversation's state from now on */
+	bool missed;	     /* nothing was found */
+	bool handed_over;
+	const char *
+		way; /* "command", "faq", "offline", "model", "handover", "paused", "quiet": metrics, tests */
+	char *record_type; /* what a tool recorded; NULL until tools exist */
+};
+
+struct qg_turn_host {
+	/* All of the answer so far; at most as often as the model sends. borrowed. May be NULL. */
+	void (*draft)(void *arg, const char *reply_id, const char *text);
+	/* Once, never from inside qg_turn_start(). QG_OK with a result (borrowed for the call), else an error to
+	 * fail the batch with; words say why, for a log. The turn is gone after it. */
+	void (*finished)(
+		void *arg, enum qg_status status, struct qg_turn_result *result, const char *words);
+};
+
+/* NULL for no memory. host is borrowed until finished(). */
+struct qg_turn *qg_turn_start(
+	const struct qg_turn_request *request, const struct qg_turn_host *host, void *arg);
+/* Ends it now, finished() does not come. */
+void qg_turn_cancel(struct qg_turn *turn);
+
+#endif
