@@ -1,0 +1,150 @@
+/* out.c - the out lists as their owner sees them: one head a chat, started, landed, put off or buried. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/json.h"
+#include "qg/log.h"
+#include "qg/str.h"
+
+enum { ID_SIZE = 32 };
+
+static void begin(struct call *call, const char *action, const char *bot, uint64_t epoch)
+{
+	call_init(call);
+	call_str(call, action);
+	call_str(call, bot);
+	call_int(call, (int64_t)epoch);
+}
+
+static void go(
+	struct call *call, struct qg_queue *queue, const char *bot, qg_queue_fn fn, void *arg)
+{
+	unsigned partition = qg_queue_partition(queue, bot);
+	call_go(call, queue, partition, &qg_script_out, reply_simple,
+		flight_new(queue, (void (*)(void))fn, arg, partition));
+}
+
+void qg_out_adopt(
+	struct qg_queue *queue, const char *bot, uint64_t epoch, qg_queue_fn fn, void *arg)
+{
+	struct call call;
+	begin(&call, "adopt", bot, epoch);
+	go(&call, queue, bot, fn, arg);
+}
+
+void qg_head_finish(struct qg_head *head)
+{
+	free(head->chat);
+	qg_reply_destroy(head->reply);
+	json_decref(head->parts);
+	*head = (struct qg_head){0};
+}
+
+/* Row: chat, "<id>\n<json>", part, started, attempts, parts. */
+static enum qg_status read_head(struct qg_head *head, const struct qg_redis_reply *row)
+{
+	const struct qg_redis_reply *text = row->count > 1 ? &row->items[1] : NULL;
+	if (text == NULL || text->size < ID_SIZE) {
+		return QG_INVALID;
+	}
+	head->chat = qg_str_copy(reply_text(row, 0));
+	if (head->chat == NULL) {
+		return QG_NO_MEMORY;
+	}
+	memcpy(head->id, text->text, ID_SIZE);
+	char error[128];
+	head->reply = qg_reply_decode(text->text, text->size, error);
+	if (head->reply == NULL) {
+		qg_log_error(NULL, "a stored reply cannot be read: %s", error);
+		return QG_OK; /* the sender buries it */
+	}
+	head->reply->part = (unsigned)reply_int(row, 2);
+	head->started = reply_int(row, 3) != 0;
+	head->reply->attempts = (unsigned)reply_int(row, 4);
+	const char *parts = reply_text(row, 5);
+	head->parts = parts[0] != '\0' ? qg_json_parse(parts, strlen(parts), NULL) : NULL;
+	return QG_OK;
+}
+
+static void heads_read(void *arg, enum qg_status status, const struct qg_redis_reply *reply)
+{
+	struct flight flight = *(struct flight *)arg;
+	free(arg);
+	qg_heads_fn fn = (qg_heads_fn)flight.fn;
+	status = reply_status(status, reply);
+	size_t most = status == QG_OK && reply->count > 2 ? reply->count - 2 : 0;
+	struct qg_head *heads = most > 0 ? calloc(most, sizeof(*heads)) : NULL;
+	size_t count = 0;
+	for (size_t i = 0; heads != NULL && i < most; i++) {
+		if (read_head(&heads[count], &reply->items[i + 2]) == QG_OK) {
+			count++;
+		} else {
+			qg_head_finish(&heads[count]);
+		}
+	}
+	fn(flight.arg, status, heads, count, status == QG_OK ? reply_int(reply, 1) : 0);
+	for (size_t i = 0; i < count; i++) {
+		qg_head_finish(&heads[i]);
+	}
+	free(heads);
+}
+
+void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t epoch, int64_t now,
+	unsigned most, qg_heads_fn fn, void *arg)
+{
+	struct call call;
+	begin(&call, "heads", bot, epoch);
+	call_int(&call, now);
+	call_int(&call, most);
+	unsigned partition = qg_queue_partition(queue, bot);
+	call_go(&call, queue, partition, &qg_script_out, heads_read,
+		flight_new(queue, (void (*)(void))fn, arg, partition));
+}
+
+static void begin_part(struct call *call, const char *action, const struct qg_part *part)
+{
+	begin(call, action, part->bot, part->epoch);
+	call_str(call, part->chat);
+	call_str(call, part->reply);
+	call_int(call, part->number);
+}
+
+void qg_out_start(struct qg_queue *queue, const struct qg_part *part, const char *parts,
+	qg_queue_fn fn, void *arg)
+{
+	struct call call;
+	begin_part(&call, "start", part);
+	call_str(&call, parts);
+	go(&call, queue, part->bot, fn, arg);
+}
+
+void qg_out_land(
+	struct qg_queue *queue, const struct qg_part *part, bool last, qg_queue_fn fn, void *arg)
+{
+	struct call call;
+	begin_part(&call, "land", part);
+	call_str(&call, last ? "1" : "0");
+	go(&call, queue, part->bot, fn, arg);
+}
+
+void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t until,
+	unsigned attempts, qg_queue_fn fn, void *arg)
+{
+	struct call call;
+	begin_part(&call, "wait", part);
+	call_int(&call, until);
+	call_int(&call, attempts);
+	go(&call, queue, part->bot, fn, arg);
+}
+
+void qg_out_dead(struct qg_queue *queue, const struct qg_part *part, const char *reason,
+	int64_t now, qg_queue_fn fn, void *arg)
+{
+	struct call call;
+	begin_part(&call, "dead", part);
+	call_str(&call, reason);
+	call_int(&call, now);
+	go(&call, queue, part->bot, fn, arg);
+}

@@ -1,0 +1,66 @@
+-- out: action, bot, epoch, ... Everything an owner does with its bot's out lists. An older epoch changes nothing.
+local action, bot, epoch = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local newest = tonumber(redis.call('HGET', P .. 'epoch', bot) or 0)
+if epoch < newest then
+	return { 'stale' }
+end
+even_when_full()
+if action == 'adopt' then -- before the first read of a new owner
+	redis.call('HSET', P .. 'epoch', bot, epoch)
+	return { 'ok' }
+end
+local w = P .. 'w:' .. bot
+
+if action == 'heads' then -- now, most: the head of each chat whose time has come
+	local heads, now = { 'ok' }, ARGV[4]
+	for _, chat in ipairs(redis.call('ZRANGEBYSCORE', w, '-inf', now, 'LIMIT', 0, ARGV[5])) do
+		local head = redis.call('LINDEX', P .. 'o:' .. bot .. ':' .. chat, 0)
+		if head then
+			local q = redis.call('HMGET', P .. 'q:' .. bot .. ':' .. chat, 'part', 'started', 'attempts', 'parts')
+			heads[#heads + 1] = { chat, head, q[1] or '0', q[2] or '0', q[3] or '0', q[4] or '' }
+		else
+			redis.call('ZREM', w, chat)
+		end
+	end
+	local later = redis.call('ZRANGEBYSCORE', w, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+	table.insert(heads, 2, later[2] or '')
+	return heads
+end
+
+-- The others name the head they mean: chat, reply id, part. A head that is gone was landed before: a repeat.
+local chat, reply, part = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local o, q = P .. 'o:' .. bot .. ':' .. chat, P .. 'q:' .. bot .. ':' .. chat
+local head = redis.call('LINDEX', o, 0)
+if not head or string.sub(head, 1, 32) ~= reply or part ~= tonumber(redis.call('HGET', q, 'part') or 0) then
+	return { 'gone' }
+end
+
+local function pop()
+	redis.call('LPOP', o)
+	redis.call('DEL', q)
+	if redis.call('EXISTS', o) == 1 then
+		redis.call('ZADD', w, turn_of_chat(), chat)
+	else
+		redis.call('ZREM', w, chat)
+	end
+end
+
+if action == 'start' then -- parts: stored with the mark before the first call to the platform
+	redis.call('HSET', q, 'part', part, 'started', 1)
+	if ARGV[7] ~= '' then
+		redis.call('HSET', q, 'parts', ARGV[7])
+	end
+elseif action == 'land' then -- last
+	if ARGV[7] == '1' then
+		pop()
+	else
+		redis.call('HSET', q, 'part', part + 1, 'started', 0, 'attempts', 0)
+	end
+elseif action == 'wait' then -- until, attempts
+	redis.call('ZADD', w, 'XX', ARGV[7], chat)
+	redis.call('HSET', q, 'attempts', ARGV[8])
+elseif action == 'dead' then -- reason, now
+	bury('reply', bot, chat, ARGV[7], ARGV[8], head)
+	pop()
+end
+return { 'ok' }

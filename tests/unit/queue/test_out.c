@@ -1,0 +1,298 @@
+/* test_out.c - the out lists as their owner sees them: heads, parts, marks, waits, dead letters, epochs. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A reply in the out list of a chat, by way of a turn. */
+static void reply(const char *chat, char letter)
+{
+	static int serial;
+	char id[24];
+	snprintf(id, sizeof(id), "m%d", serial++);
+	PUT(.chat = chat, .id = id, .window_ms = 1);
+	struct qg_entry entry = pull_one(ann);
+	ck_assert_int_eq(take(ann, &entry, NULL), QG_OK);
+	ck_assert_int_eq(answer(ann, &entry, reply_id(letter)), QG_OK);
+	qg_entry_finish(&entry);
+}
+
+static struct qg_part part(char letter, unsigned number, uint64_t epoch)
+{
+	return (struct qg_part){BOT, CHAT, reply_id(letter), epoch, number};
+}
+
+/* The one head there is. */
+static struct qg_head head(uint64_t epoch, int64_t now)
+{
+	struct qg_head list[64];
+	size_t count;
+	ck_assert_int_eq(heads(epoch, now, 64, list, &count, NULL), QG_OK);
+	ck_assert_uint_eq(count, 1);
+	return list[0];
+}
+
+START_TEST(one_head_a_chat_in_order)
+{
+	reply("z", 'a');
+	reply("b", 'b');
+	reply("z", 'c');
+	expect_heads(1, "z:a b:b");
+	struct qg_part first = {BOT, "z", reply_id('a'), 1, 0};
+	ck_assert_int_eq(land(&first, true), QG_OK);
+	expect_heads(1, "b:b z:c"); /* z stands behind b now: many chats with work take turns */
+}
+END_TEST
+
+START_TEST(chats_take_turns_in_a_small_window)
+{
+	struct qg_head list[64];
+	size_t count;
+	reply("a", '1');
+	reply("a", '2');
+	reply("b", '3');
+	ck_assert_int_eq(heads(1, NOW, 1, list, &count, NULL), QG_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_str_eq(list[0].chat, "a");
+	qg_head_finish(&list[0]);
+	struct qg_part first = {BOT, "a", reply_id('1'), 1, 0};
+	ck_assert_int_eq(land(&first, true), QG_OK);
+	ck_assert_int_eq(heads(1, NOW, 1, list, &count, NULL), QG_OK);
+	ck_assert_str_eq(list[0].chat, "b");
+	qg_head_finish(&list[0]);
+}
+END_TEST
+
+START_TEST(a_head_is_the_reply_as_it_was)
+{
+	reply(CHAT, 'a');
+	struct qg_head h = head(1, NOW);
+	ck_assert_str_eq(h.chat, CHAT);
+	ck_assert_str_eq(h.id, reply_id('a'));
+	ck_assert_str_eq(h.reply->id, reply_id('a'));
+	ck_assert_str_eq(h.reply->text, "answer");
+	ck_assert_uint_eq(h.reply->part, 0);
+	ck_assert_uint_eq(h.reply->attempts, 0);
+	ck_assert(!h.started);
+	ck_assert_ptr_null(h.parts);
+	qg_head_finish(&h);
+}
+END_TEST
+
+/* The mark and the parts are stored before the first call; who comes later sees them. */
+START_TEST(a_start_leaves_its_mark)
+{
+	reply(CHAT, 'a');
+	struct qg_part p = part('a', 0, 1);
+	ck_assert_int_eq(start(&p, "[\"one\",\"two\"]"), QG_OK);
+	ck_assert_int_eq(start(&p, "[\"one\",\"two\"]"), QG_OK); /* sent twice */
+	struct qg_head h = head(1, NOW);
+	ck_assert(h.started);
+	ck_assert_uint_eq(json_array_size(h.parts), 2);
+	qg_head_finish(&h);
+}
+END_TEST
+
+START_TEST(parts_land_one_after_the_other)
+{
+	reply(CHAT, 'a');
+	reply(CHAT, 'b');
+	struct qg_part p = part('a', 0, 1);
+	ck_assert_int_eq(start(&p, "[\"one\",\"two\"]"), QG_OK);
+	ck_assert_int_eq(put_off(&p, NOW, 3), QG_OK);
+	ck_assert_int_eq(land(&p, false), QG_OK);
+	struct qg_head h = head(1, NOW);
+	ck_assert_uint_eq(h.reply->part, 1);
+	ck_assert_uint_eq(h.reply->attempts, 0);
+	ck_assert(!h.started);
+	ck_assert_uint_eq(json_array_size(h.parts), 2);
+	qg_head_finish(&h);
+	p.number = 1;
+	ck_assert_int_eq(start(&p, NULL), QG_OK);
+	ck_assert_int_eq(land(&p, true), QG_OK);
+	expect_heads(1, CHAT ":b");
+	ck_assert_int_eq(ask_int("EXISTS", "q:" BOT ":" CHAT, NULL), 0);
+}
+END_TEST
+
+/* What names another part or another reply than the head is told so, and changes nothing. */
+START_TEST(a_repeat_is_told_that_it_landed)
+{
+	reply(CHAT, 'a');
+	reply(CHAT, 'b');
+	struct qg_part p = part('a', 0, 1), later = part('a', 2, 1), wrong = part('b', 0, 1);
+	ck_assert_int_eq(start(&p, "[\"one\",\"two\"]"), QG_OK);
+	ck_assert_int_eq(land(&p, false), QG_OK);
+	ck_assert_int_eq(land(&p, false), QG_EMPTY);
+	ck_assert_int_eq(start(&p, NULL), QG_EMPTY);
+	ck_assert_int_eq(land(&later, true), QG_EMPTY);
+	ck_assert_int_eq(start(&wrong, NULL), QG_EMPTY);
+	ck_assert_int_eq(land(&wrong, true), QG_EMPTY);
+	ck_assert_int_eq(put_off(&wrong, NOW + 5, 1), QG_EMPTY);
+	ck_assert_int_eq(bury(&wrong, "wrong"), QG_EMPTY);
+	p.number = 1;
+	ck_assert_int_eq(land(&p, true), QG_OK);
+	ck_assert_int_eq(land(&p, true), QG_EMPTY);
+	expect_heads(1, CHAT ":b");
+	ck_assert_int_eq(ask_int("HLEN", "dead", NULL), 0);
+}
+END_TEST
+
+START_TEST(a_wait_is_a_due_time)
+{
+	struct qg_head list[64];
+	size_t count;
+	int64_t next;
+	reply(CHAT, 'a');
+	reply("other", 'b');
+	struct qg_part p = part('a', 0, 1);
+	ck_assert_int_eq(start(&p, NULL), QG_OK);
+	ck_assert_int_eq(put_off(&p, NOW + 5000, 2), QG_OK);
+	reply(CHAT, 'c'); /* what comes later does not make it earlier */
+	ck_assert_int_eq(heads(1, NOW, 64, list, &count, &next), QG_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_str_eq(list[0].chat, "other");
+	ck_assert_int_eq(next, NOW + 5000);
+	qg_head_finish(&list[0]);
+	struct qg_part other = {BOT, "other", reply_id('b'), 1, 0};
+	ck_assert_int_eq(land(&other, true), QG_OK);
+	ck_assert_int_eq(heads(1, NOW + 4999, 64, list, &count, &next), QG_OK);
+	ck_assert_uint_eq(count, 0);
+	struct qg_head h = head(1, NOW + 5000);
+	ck_assert_uint_eq(h.reply->attempts, 2);
+	ck_assert_int_eq(h.id[0], 'a');
+	qg_head_finish(&h);
+}
+END_TEST
+
+START_TEST(nothing_waits)
+{
+	struct qg_head list[64];
+	size_t count;
+	int64_t next;
+	reply(CHAT, 'a');
+	ck_assert_int_eq(heads(1, NOW, 64, list, &count, &next), QG_OK);
+	ck_assert_int_eq(next, 0);
+	qg_head_finish(&list[0]);
+}
+END_TEST
+
+START_TEST(a_dead_reply_makes_way)
+{
+	reply(CHAT, 'a');
+	reply(CHAT, 'b');
+	struct qg_part p = part('a', 0, 1);
+	ck_assert_int_eq(start(&p, NULL), QG_OK);
+	ck_assert_int_eq(put_off(&p, NOW + 5000, 2), QG_OK);
+	ck_assert_int_eq(bury(&p, "refused"), QG_OK);
+	ck_assert_int_eq(bury(&p, "refused"), QG_EMPTY);
+	expect_heads(1, CHAT ":b"); /* at once */
+	ck_assert_int_eq(ask_int("HLEN", "dead", NULL), 1);
+	ck_assert_int_eq(ask_int("HGET", "buried", BOT, NULL), 1);
+}
+END_TEST
+
+/* ---- epochs ---- */
+
+START_TEST(an_older_epoch_changes_nothing)
+{
+	struct qg_head list[64];
+	size_t count;
+	reply(CHAT, 'a');
+	struct qg_part old = part('a', 0, 4), now = part('a', 0, 5);
+	ck_assert_int_eq(adopt(BOT, 4), QG_OK);
+	ck_assert_int_eq(start(&old, NULL), QG_OK);
+	ck_assert_int_eq(adopt(BOT, 5), QG_OK);
+	ck_assert_int_eq(adopt(BOT, 5), QG_OK);
+	ck_assert_int_eq(adopt(BOT, 4), QG_STALE);
+	ck_assert_int_eq(heads(4, NOW, 64, list, &count, NULL), QG_STALE);
+	ck_assert_uint_eq(count, 0);
+	ck_assert_int_eq(start(&old, NULL), QG_STALE);
+	ck_assert_int_eq(land(&old, true), QG_STALE);
+	ck_assert_int_eq(put_off(&old, NOW + 9, 9), QG_STALE);
+	ck_assert_int_eq(bury(&old, "zombie"), QG_STALE);
+	struct qg_head h = head(5, NOW);
+	ck_assert(h.started); /* the new owner sees that the call was begun */
+	ck_assert_uint_eq(h.reply->attempts, 0);
+	qg_head_finish(&h);
+	ck_assert_int_eq(land(&now, true), QG_OK);
+	ck_assert_int_eq(ask_int("HLEN", "dead", NULL), 0);
+}
+END_TEST
+
+START_TEST(each_bot_has_an_epoch_of_its_own)
+{
+	reply(CHAT, 'a');
+	ck_assert_int_eq(adopt("inn", 9), QG_OK);
+	ck_assert_int_eq(adopt(BOT, 1), QG_OK);
+	expect_heads(1, CHAT ":a");
+}
+END_TEST
+
+/* ---- damage ---- */
+
+START_TEST(a_damaged_head_is_shown_without_a_reply)
+{
+	reply(CHAT, 'a');
+	char damaged[64];
+	snprintf(damaged, sizeof(damaged), "%s\n{broken", reply_id('a'));
+	qg_redis_reply_free(ask("LSET", "o:" BOT ":" CHAT, "0", damaged, NULL));
+	struct qg_head h = head(1, NOW);
+	ck_assert_ptr_null(h.reply);
+	ck_assert_str_eq(h.id, reply_id('a'));
+	qg_head_finish(&h);
+	struct qg_part p = part('a', 0, 1);
+	ck_assert_int_eq(bury(&p, "damaged"), QG_OK);
+	expect_heads(1, "");
+}
+END_TEST
+
+START_TEST(a_chat_without_replies_leaves_the_set)
+{
+	qg_redis_reply_free(ask("ZADD", "w:" BOT, "0", "ghost", NULL));
+	expect_heads(1, "");
+	ck_assert_int_eq(ask_int("EXISTS", "w:" BOT, NULL), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_left_behind)
+{
+	reply(CHAT, 'a');
+	reply(CHAT, 'b');
+	reply("other", 'c');
+	struct qg_part p = part('a', 0, 1);
+	qg_test_redis_do(server, "SCRIPT", "FLUSH", NULL);
+	ck_assert_int_eq(start(&p, "[\"one\",\"two\"]"), QG_OK);
+	ck_assert_int_eq(land(&p, false), QG_OK);
+	p.number = 1;
+	ck_assert_int_eq(put_off(&p, NOW + 5, 1), QG_OK);
+	ck_assert_int_eq(land(&p, true), QG_OK);
+	ck_assert_uint_eq(land_all(1), 2);
+	wait_for_windows();
+	expect_nothing_left();
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("out");
+	fixture_add(tcase);
+	tcase_add_test(tcase, one_head_a_chat_in_order);
+	tcase_add_test(tcase, chats_take_turns_in_a_small_window);
+	tcase_add_test(tcase, a_head_is_the_reply_as_it_was);
+	tcase_add_test(tcase, a_start_leaves_its_mark);
+	tcase_add_test(tcase, parts_land_one_after_the_other);
+	tcase_add_test(tcase, a_repeat_is_told_that_it_landed);
+	tcase_add_test(tcase, a_wait_is_a_due_time);
+	tcase_add_test(tcase, nothing_waits);
+	tcase_add_test(tcase, a_dead_reply_makes_way);
+	tcase_add_test(tcase, an_older_epoch_changes_nothing);
+	tcase_add_test(tcase, each_bot_has_an_epoch_of_its_own);
+	tcase_add_test(tcase, a_damaged_head_is_shown_without_a_reply);
+	tcase_add_test(tcase, a_chat_without_replies_leaves_the_set);
+	tcase_add_test(tcase, nothing_is_left_behind);
+	Suite *suite = suite_create("queue/out");
+	suite_add_tcase(suite, tcase);
+	return fixture_run(suite);
+}

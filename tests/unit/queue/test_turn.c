@@ -1,0 +1,701 @@
+/* test_turn.c - entries pulled fairly, batches cut, and how a turn ends: done, failed, given back. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/str.h"
+
+enum { HISTORY = 40, FAILURES = 5 };
+
+/* ---- pull ---- */
+
+static void pull_names(struct qg_queue *queue, unsigned most, unsigned each,
+	const char *const *skip, const char *names)
+{
+	struct qg_entry entries[64];
+	char joined[1024] = "";
+	size_t count = pull(queue, most, each, skip, entries);
+	for (size_t i = 0; i < count; i++) {
+		size_t used = strlen(joined);
+		snprintf(joined + used, sizeof(joined) - used, "%s%s", i > 0 ? " " : "",
+			entries[i].conversation);
+		ck_assert_uint_eq(entries[i].try, 1);
+		ck_assert(!entries[i].suspect);
+		ck_assert(qg_str_starts_with(entries[i].conversation, entries[i].bot));
+		qg_entry_finish(&entries[i]);
+	}
+	ck_assert_str_eq(joined, names);
+	expect_sound();
+}
+
+static void three_bots(void)
+{
+	static const char *const rows[][2] = {{"ash", "1"}, {"ash", "2"}, {"ash", "3"}, {"ash", "4"},
+		{"elm", "1"}, {"elm", "2"}, {"oak", "1"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		PUT(.bot = rows[i][0], .chat = rows[i][1], .id = rows[i][1]);
+	}
+}
+
+START_TEST(bots_give_one_each_in_turn)
+{
+	three_bots();
+	pull_names(ann, 5, 64, NULL, "ash/1 elm/1 oak/1 ash/2 elm/2");
+	pull_names(ann, 64, 64, NULL, "ash/3 ash/4");
+	pull_names(ann, 64, 64, NULL, "");
+}
+END_TEST
+
+START_TEST(the_ring_goes_on_where_it_stood)
+{
+	three_bots();
+	pull_names(ann, 1, 64, NULL, "ash/1");
+	pull_names(ben, 1, 64, NULL, "elm/1");
+	pull_names(ann, 2, 64, NULL, "oak/1 ash/2");
+}
+END_TEST
+
+START_TEST(a_bot_gives_no_more_than_each)
+{
+	three_bots();
+	pull_names(ann, 64, 1, NULL, "ash/1 elm/1 oak/1");
+	pull_names(ann, 64, 2, NULL, "ash/2 elm/2 ash/3");
+	pull_names(ann, 64, 0, NULL, "");
+}
+END_TEST
+
+START_TEST(bots_are_left_out)
+{
+	const char *const skip[] = {"ash", "oak", NULL};
+	three_bots();
+	pull_names(ann, 64, 64, skip, "elm/1 elm/2");
+	pull_names(ann, 64, 64, skip, "");
+	pull_names(ann, 64, 64, NULL, "oak/1 ash/1 ash/2 ash/3 ash/4");
+}
+END_TEST
+
+/* ---- what one turn gets ---- */
+
+START_TEST(a_run_of_one_sender)
+{
+	PUT(.id = "a1", .sender = "li");
+	PUT(.id = "a2", .sender = "li");
+	PUT(.id = "b1", .sender = "wang");
+	PUT(.id = "a3", .sender = "li");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "a1 a2");
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "b1");
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "a3");
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+START_TEST(a_run_of_one_thread)
+{
+	PUT(.id = "m1", .thread = "t1");
+	PUT(.id = "m2", .thread = "t1");
+	PUT(.id = "m3", .thread = "t2");
+	PUT(.id = "m4");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1 m2");
+	answer(ann, &entry, NULL);
+	qg_entry_finish(&entry);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m3");
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+START_TEST(at_most_twenty)
+{
+	char id[16];
+	for (int i = 0; i < 25; i++) {
+		snprintf(id, sizeof(id), "m%d", i);
+		PUT(.id = id);
+	}
+	struct qg_entry entry = pull_one(ann);
+	struct qg_batch batch = {0};
+	ck_assert_int_eq(take(ann, &entry, &batch), QG_OK);
+	ck_assert_uint_eq(batch.count, 20);
+	qg_batch_finish(&batch);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+/* 16 KiB in all; a first message that is larger goes alone. */
+START_TEST(at_most_sixteen_kib)
+{
+	char *text = calloc(1, 20001);
+	memset(text, 'x', 7000);
+	PUT(.id = "m1", .text = text);
+	PUT(.id = "m2", .text = text);
+	PUT(.id = "m3", .text = text);
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1 m2");
+	answer(ann, &entry, NULL);
+	qg_entry_finish(&entry);
+	memset(text, 'x', 20000);
+	PUT(.id = "m4", .text = text);
+	PUT(.id = "m5");
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m3");
+	answer(ann, &entry, NULL);
+	qg_entry_finish(&entry);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m4");
+	qg_entry_finish(&entry);
+	free(text);
+}
+END_TEST
+
+START_TEST(what_is_not_plain_text_travels_alone)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2", .text = "/help");
+	PUT(.id = "m3");
+	PUT(.id = "m4", .kind = QG_MESSAGE_CLICK);
+	PUT(.id = "m5", .kind = QG_MESSAGE_CLICK);
+	PUT(.id = "m6", .kind = QG_MESSAGE_DUE);
+	PUT(.id = "m7");
+	PUT(.id = "m8");
+	static const char *const batches[] = {"m1", "m2", "m3", "m4", "m5", "m6", "m7 m8"};
+	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
+		struct qg_entry entry = pull_one(ann);
+		expect_batch(ann, &entry, batches[i]);
+		ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+		qg_entry_finish(&entry);
+	}
+	expect_no_entry(ann);
+}
+END_TEST
+
+START_TEST(take_is_repeatable)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1 m2");
+	PUT(.id = "m3");
+	expect_batch(ann, &entry, "m1 m2");
+	expect_text("1", "HGET", "c:" TALK, "try", NULL);
+	expect_text(NULL, "HGET", "c:" TALK, "km1", NULL);
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m3");
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+START_TEST(a_batch_says_when_it_was_stored_and_that_the_bot_is_paused)
+{
+	struct simple simple = {0};
+	struct qg_batch batch = {0};
+	PUT(.id = "m1", .now = NOW + 7);
+	qg_queue_flag(ann, BOT, "paused", true, simple_answer, &simple);
+	ck_assert_int_eq(wait_simple(&simple), QG_OK);
+	struct qg_entry entry = pull_one(ann);
+	ck_assert_int_eq(take(ann, &entry, &batch), QG_OK);
+	ck_assert_int_eq(batch.stored_at[0], NOW + 7);
+	ck_assert(batch.paused);
+	ck_assert_uint_eq(batch.failures, 0);
+	ck_assert_uint_eq(json_array_size(batch.history), 0);
+	ck_assert_uint_eq(json_object_size(batch.state), 0);
+	qg_batch_finish(&batch);
+	simple = (struct simple){0};
+	qg_queue_flag(ann, BOT, "paused", false, simple_answer, &simple);
+	ck_assert_int_eq(wait_simple(&simple), QG_OK);
+	ck_assert_int_eq(take(ann, &entry, &batch), QG_OK);
+	ck_assert(!batch.paused);
+	qg_batch_finish(&batch);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+/* What is in the mailbox and is no message goes to the dead letters; the rest goes on. */
+START_TEST(a_damaged_message_is_buried)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2");
+	qg_redis_reply_free(ask("LSET", "m:" TALK, "0", "garbage", NULL));
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m2");
+	ck_assert_int_eq(ask_int("HLEN", "dead", NULL), 1);
+	ck_assert_int_eq(depth_of(BOT), 1);
+	expect_sound();
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+START_TEST(nothing_left_ends_the_entry)
+{
+	PUT(.id = "m1");
+	qg_redis_reply_free(ask("LSET", "m:" TALK, "0", "garbage", NULL));
+	struct qg_entry entry = pull_one(ann);
+	ck_assert_int_eq(take(ann, &entry, NULL), QG_EMPTY);
+	ck_assert_int_eq(take(ann, &entry, NULL), QG_STALE);
+	ck_assert_int_eq(ask_int("EXISTS", "c:" TALK, NULL), 0);
+	ck_assert_int_eq(depth_of(BOT), 0);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+/* ---- done ---- */
+
+START_TEST(done_takes_the_batch_and_puts_the_replies)
+{
+	PUT(.id = "m1");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1");
+	struct qg_reply *replies[] = {
+		make_reply(reply_id('a'), CHAT, "one"), make_reply(reply_id('b'), "other", "two")};
+	struct qg_done what = {.replies = replies, .reply_count = 2};
+	ck_assert_int_eq(done(ann, &entry, &what), QG_OK);
+	expect_heads(1, CHAT ":a other:b");
+	ck_assert_int_eq(ask_int("EXISTS", "m:" TALK, NULL), 0);
+	ck_assert_int_eq(ask_int("EXISTS", "c:" TALK, NULL), 0);
+	ck_assert_int_eq(ask_int("EXISTS", "pend", NULL), 0);
+	ck_assert_int_eq(depth_of(BOT), 0);
+	qg_reply_destroy(replies[0]);
+	qg_reply_destroy(replies[1]);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+START_TEST(done_sent_twice_is_done_once)
+{
+	PUT(.id = "m1");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1");
+	PUT(.id = "m2", .sender = "wang");
+	ck_assert_int_eq(answer(ann, &entry, reply_id('a')), QG_OK);
+	ck_assert_int_eq(answer(ann, &entry, reply_id('a')), QG_STALE);
+	ck_assert_int_eq(ask_int("LLEN", "o:" BOT ":" CHAT, NULL), 1);
+	ck_assert_int_eq(depth_of(BOT), 1);
+	qg_entry_finish(&entry);
+	entry = pull_one(ben);
+	expect_batch(ben, &entry, "m2");
+	expect_sound();
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+static void remember(struct qg_queue *queue, const char *id, int elements, bool forget,
+	const char *state)
+{
+	PUT(.id = id);
+	struct qg_entry entry = pull_one(queue);
+	ck_assert_int_eq(take(queue, &entry, NULL), QG_OK);
+	json_t *history = json_array();
+	for (int i = 0; i < elements; i++) {
+		json_array_append_new(history, json_pack("{s:s, s:i}", "turn", id, "n", i));
+	}
+	json_t *object = state != NULL ? json_pack("{s:s}", "mood", state) : NULL;
+	struct qg_done what = {.history = history, .forget_history = forget, .state = object};
+	ck_assert_int_eq(done(queue, &entry, &what), QG_OK);
+	json_decref(history);
+	json_decref(object);
+	qg_entry_finish(&entry);
+}
+
+static struct qg_batch look(struct qg_queue *queue)
+{
+	struct qg_batch batch = {0};
+	struct qg_entry entry = pull_one(queue);
+	ck_assert_int_eq(take(queue, &entry, &batch), QG_OK);
+	ck_assert_int_eq(give(queue, &entry), QG_OK);
+	qg_entry_finish(&entry);
+	return batch;
+}
+
+START_TEST(history_grows_to_its_cap)
+{
+	remember(ann, "t1", 30, false, NULL);
+	remember(ann, "t2", 15, false, NULL);
+	PUT(.id = "m");
+	struct qg_batch batch = look(ann);
+	ck_assert_uint_eq(json_array_size(batch.history), HISTORY);
+	json_t *first = json_array_get(batch.history, 0);
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "n")), 5);
+	json_t *last = json_array_get(batch.history, HISTORY - 1);
+	ck_assert_str_eq(json_string_value(json_object_get(last, "turn")), "t2");
+	ck_assert_int_gt(ask_int("TTL", "h:" TALK, NULL), 29 * 24 * 3600);
+	qg_batch_finish(&batch);
+}
+END_TEST
+
+START_TEST(history_is_forgotten)
+{
+	remember(ann, "t1", 3, false, NULL);
+	remember(ann, "t2", 1, true, NULL);
+	ck_assert_int_eq(ask_int("LLEN", "h:" TALK, NULL), 1);
+	remember(ann, "t3", 0, true, NULL);
+	ck_assert_int_eq(ask_int("EXISTS", "h:" TALK, NULL), 0);
+}
+END_TEST
+
+START_TEST(state_is_kept_until_it_changes)
+{
+	remember(ann, "t1", 0, false, "good");
+	remember(ann, "t2", 0, false, NULL);
+	PUT(.id = "m");
+	struct qg_batch batch = look(ann);
+	ck_assert_str_eq(json_string_value(json_object_get(batch.state, "mood")), "good");
+	qg_batch_finish(&batch);
+	remember(ann, "t3", 0, false, "bad");
+	expect_text("{\"mood\":\"bad\"}", "GET", "s:" TALK, NULL);
+}
+END_TEST
+
+/* Both live as long as there are turns, also of those that leave them as they are. */
+START_TEST(a_turn_keeps_history_and_state_alive)
+{
+	remember(ann, "t1", 1, false, "good");
+	qg_redis_reply_free(ask("EXPIRE", "h:" TALK, "5", NULL));
+	qg_redis_reply_free(ask("EXPIRE", "s:" TALK, "5", NULL));
+	remember(ann, "t2", 0, false, NULL);
+	ck_assert_int_gt(ask_int("TTL", "h:" TALK, NULL), 29 * 24 * 3600);
+	ck_assert_int_gt(ask_int("TTL", "s:" TALK, NULL), 29 * 24 * 3600);
+}
+END_TEST
+
+START_TEST(damaged_history_and_state_are_left_out)
+{
+	remember(ann, "t1", 1, false, "good");
+	qg_redis_reply_free(ask("LPUSH", "h:" TALK, "{broken", NULL));
+	qg_redis_reply_free(ask("SET", "s:" TALK, "[1]", NULL));
+	PUT(.id = "m");
+	struct qg_batch batch = look(ann);
+	ck_assert_uint_eq(json_array_size(batch.history), 1);
+	ck_assert_uint_eq(json_object_size(batch.state), 0);
+	qg_batch_finish(&batch);
+}
+END_TEST
+
+/* ---- failures ---- */
+
+/* Fails the next turn of the conversation and makes it ready again; the batch it had is asserted. */
+static void fail_once(const char *ids, unsigned failures, const char *apology, const char *notice)
+{
+	struct qg_batch batch = {0};
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, ids);
+	ck_assert_int_eq(take(ann, &entry, &batch), QG_OK);
+	ck_assert_uint_eq(batch.failures, failures);
+	qg_batch_finish(&batch);
+	ck_assert_int_eq(fail_turn(ann, &entry, apology, notice), QG_OK);
+	expect_sound();
+	qg_entry_finish(&entry);
+}
+
+START_TEST(five_failures_are_a_dead_letter)
+{
+	PUT(.id = "m1");
+	fail_once("m1", 0, reply_id('a'), NULL);
+	for (unsigned i = 1; i < FAILURES; i++) {
+		expect_no_entry(ann);
+		ck_assert_uint_eq(due(NOW + 999), 0);
+		ck_assert_uint_eq(due(NOW + 1000), 1);
+		fail_once("m1", i, reply_id('b'), i + 1 == FAILURES ? reply_id('c') : NULL);
+	}
+	/* the apology came with the first failure, the notice with the last, and no other */
+	struct qg_redis_reply *out = ask("LRANGE", "o:" BOT ":" CHAT, "0", "-1", NULL);
+	ck_assert_uint_eq(out->count, 2);
+	ck_assert_int_eq(out->items[0].text[0], 'a');
+	ck_assert_int_eq(out->items[1].text[0], 'c');
+	qg_redis_reply_free(out);
+	ck_assert_int_eq(ask_int("HLEN", "dead", NULL), 1);
+	ck_assert_int_eq(ask_int("HGET", "buried", BOT, NULL), 1);
+	ck_assert_int_eq(depth_of(BOT), 0);
+	ck_assert_int_eq(ask_int("EXISTS", "c:" TALK, NULL), 0);
+	ck_assert_uint_eq(due(INT64_MAX / 2), 0);
+}
+END_TEST
+
+START_TEST(no_apology_where_none_is_given)
+{
+	PUT(.id = "m1");
+	fail_once("m1", 0, NULL, NULL);
+	ck_assert_int_eq(ask_int("EXISTS", "w:" BOT, NULL), 0);
+}
+END_TEST
+
+START_TEST(later_messages_wait_behind_a_failed_one)
+{
+	PUT(.id = "m1");
+	fail_once("m1", 0, NULL, NULL);
+	ck_assert_int_eq(PUT(.id = "m2", .sender = "wang"), QG_OK);
+	expect_no_entry(ann);
+	ck_assert_int_eq(ask_int("ZCARD", "age", NULL), 1);
+	due(NOW + 1000);
+	struct qg_entry entry = pull_one(ben);
+	expect_batch(ben, &entry, "m1");
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+START_TEST(from_two_failures_on_a_message_is_alone)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2");
+	fail_once("m1 m2", 0, NULL, NULL);
+	PUT(.id = "m3");
+	due(NOW + 1000);
+	fail_once("m1 m2 m3", 1, NULL, NULL);
+	due(NOW + 1000);
+	fail_once("m1", 2, NULL, NULL);
+	due(NOW + 1000);
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1");
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+	/* m2 failed twice beside it, m3 once */
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m2");
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m3");
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+	ck_assert_int_eq(ask_int("EXISTS", "c:" TALK, NULL), 0);
+}
+END_TEST
+
+/* Only the one that fails dies. */
+START_TEST(neighbours_of_a_dead_letter_live)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2");
+	fail_once("m1 m2", 0, NULL, NULL);
+	due(NOW + 1000);
+	fail_once("m1 m2", 1, NULL, NULL);
+	for (unsigned i = 2; i < FAILURES; i++) {
+		due(NOW + 1000);
+		fail_once("m1", i, NULL, NULL);
+	}
+	ck_assert_int_eq(ask_int("HLEN", "dead", NULL), 1);
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m2");
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+START_TEST(a_failed_batch_carries_no_name)
+{
+	PUT(.id = "m1");
+	fail_once("m1", 0, NULL, NULL);
+	expect_text(NULL, "HGET", "c:" TALK, "by", NULL);
+	due(NOW + 1000);
+	struct qg_entry entry = pull_one(ben);
+	ck_assert(!entry.suspect);
+	expect_batch(ben, &entry, "m1");
+	expect_text(NULL, "HGET", "c:" TALK, "km1", NULL);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+/* A take that Redis refused has nothing in flight: then nothing failed. */
+START_TEST(a_failure_without_a_batch_counts_nothing)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2");
+	struct qg_entry entry = pull_one(ann);
+	ck_assert_int_eq(fail_turn(ann, &entry, reply_id('a'), reply_id('b')), QG_OK);
+	expect_text(NULL, "HGET", "c:" TALK, "em1", NULL);
+	ck_assert_int_eq(ask_int("EXISTS", "w:" BOT, NULL), 0);
+	qg_entry_finish(&entry);
+	due(NOW + 1000);
+	fail_once("m1 m2", 0, NULL, NULL);
+}
+END_TEST
+
+/* ---- giving back ---- */
+
+START_TEST(giving_back_counts_nothing)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1 m2");
+	PUT(.id = "m3");
+	ck_assert_int_eq(give(ann, &entry), QG_OK);
+	ck_assert_int_eq(give(ann, &entry), QG_STALE);
+	expect_sound();
+	struct qg_entry next = pull_one(ben);
+	ck_assert_uint_gt(next.id, entry.id);
+	ck_assert_uint_eq(next.try, 1);
+	ck_assert(!next.suspect);
+	expect_batch(ben, &next, "m1 m2"); /* it stayed in flight */
+	expect_text(NULL, "HGET", "c:" TALK, "em1", NULL);
+	expect_text(NULL, "HGET", "c:" TALK, "km1", NULL);
+	ck_assert_int_eq(answer(ben, &next, NULL), QG_OK);
+	ck_assert_int_eq(depth_of(BOT), 1);
+	qg_entry_finish(&entry);
+	qg_entry_finish(&next);
+}
+END_TEST
+
+START_TEST(an_entry_is_given_back_before_its_take)
+{
+	PUT(.id = "m1");
+	struct qg_entry entry = pull_one(ann);
+	ck_assert_int_eq(give(ann, &entry), QG_OK);
+	qg_entry_finish(&entry);
+	entry = pull_one(ben);
+	PUT(.id = "m2");
+	expect_batch(ben, &entry, "m1 m2");
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+/* ---- drafts ---- */
+
+struct rows {
+	bool came;
+	size_t count;
+	struct qg_draft draft;
+	char text[64];
+};
+
+static void rows_came(void *arg, enum qg_status status, const char *const *rows, size_t count)
+{
+	struct rows *came = arg;
+	json_t *holder;
+	ck_assert_int_eq(status, QG_OK);
+	came->came = true;
+	came->count = count;
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_int_eq(qg_draft_decode(rows[i], strlen(rows[i]), &came->draft, &holder), QG_OK);
+		snprintf(came->text, sizeof(came->text), "%s", came->draft.text);
+		json_decref(holder);
+	}
+	simple_answer(&(struct simple){0}, QG_OK); /* stops the loop */
+}
+
+static struct rows open_drafts(void)
+{
+	struct rows rows = {0};
+	qg_queue_open_drafts(ann, 0, rows_came, &rows);
+	wait_for(&rows.came);
+	return rows;
+}
+
+START_TEST(an_open_draft_outlives_its_worker)
+{
+	PUT(.id = "m1");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1");
+	ck_assert_int_eq(draft(ann, &entry, 1, "half"), QG_OK);
+	ck_assert_int_eq(draft(ann, &entry, 2, "half an answer"), QG_OK);
+	struct rows rows = open_drafts();
+	ck_assert_uint_eq(rows.count, 1);
+	ck_assert_str_eq(rows.text, "half an answer");
+	ck_assert_int_eq(rows.draft.sequence, 2);
+
+	struct qg_entry next = claim_now(ben, TALK);
+	ck_assert_int_eq(draft(ann, &entry, 3, "zombie"), QG_STALE);
+	ck_assert_str_eq(open_drafts().text, "half an answer");
+	expect_batch(ben, &next, "m1");
+	ck_assert_int_eq(draft(ben, &next, 4, "anew"), QG_OK);
+	ck_assert_int_eq(answer(ben, &next, reply_id('a')), QG_OK);
+	ck_assert_uint_eq(open_drafts().count, 0);
+	ck_assert_int_eq(draft(ben, &next, 5, "late"), QG_STALE);
+	ck_assert_uint_eq(open_drafts().count, 0);
+	qg_entry_finish(&entry);
+	qg_entry_finish(&next);
+}
+END_TEST
+
+START_TEST(a_retry_goes_on_with_its_draft)
+{
+	PUT(.id = "m1");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1");
+	ck_assert_int_eq(draft(ann, &entry, 1, "half"), QG_OK);
+	ck_assert_int_eq(fail_turn(ann, &entry, NULL, NULL), QG_OK);
+	ck_assert_uint_eq(open_drafts().count, 1);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
+/* ---- in the end ---- */
+
+START_TEST(nothing_is_left_behind)
+{
+	PUT(.id = "m1", .window_ms = 1);
+	PUT(.id = "m2", .window_ms = 1, .sender = "wang");
+	PUT(.id = "m3", .window_ms = 1, .unselected = true);
+	fail_once("m1", 0, reply_id('a'), NULL);
+	due(NOW + 1000);
+	qg_test_redis_do(server, "SCRIPT", "FLUSH", NULL);
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1");
+	ck_assert_int_eq(draft(ann, &entry, 1, "half"), QG_OK);
+	struct qg_entry claimed = claim_now(ben, TALK);
+	expect_batch(ben, &claimed, "m1");
+	ck_assert_int_eq(answer(ben, &claimed, reply_id('b')), QG_OK);
+	qg_entry_finish(&entry);
+	qg_entry_finish(&claimed);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m2");
+	ck_assert_int_eq(answer(ann, &entry, NULL), QG_OK);
+	qg_entry_finish(&entry);
+	remember(ann, "m4", 2, false, "good");
+	qg_redis_reply_free(ask("PEXPIRE", "d:" BOT ":m4", "1", NULL));
+	wait_for_windows();
+	ck_assert_int_eq(adopt(BOT, 1), QG_OK);
+	ck_assert_uint_eq(land_all(1), 2);
+	expect_nothing_left();
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("turn");
+	fixture_add(tcase);
+	tcase_add_test(tcase, bots_give_one_each_in_turn);
+	tcase_add_test(tcase, the_ring_goes_on_where_it_stood);
+	tcase_add_test(tcase, a_bot_gives_no_more_than_each);
+	tcase_add_test(tcase, bots_are_left_out);
+	tcase_add_test(tcase, a_run_of_one_sender);
+	tcase_add_test(tcase, a_run_of_one_thread);
+	tcase_add_test(tcase, at_most_twenty);
+	tcase_add_test(tcase, at_most_sixteen_kib);
+	tcase_add_test(tcase, what_is_not_plain_text_travels_alone);
+	tcase_add_test(tcase, take_is_repeatable);
+	tcase_add_test(tcase, a_batch_says_when_it_was_stored_and_that_the_bot_is_paused);
+	tcase_add_test(tcase, a_damaged_message_is_buried);
+	tcase_add_test(tcase, nothing_left_ends_the_entry);
+	tcase_add_test(tcase, done_takes_the_batch_and_puts_the_replies);
+	tcase_add_test(tcase, done_sent_twice_is_done_once);
+	tcase_add_test(tcase, history_grows_to_its_cap);
+	tcase_add_test(tcase, history_is_forgotten);
+	tcase_add_test(tcase, state_is_kept_until_it_changes);
+	tcase_add_test(tcase, a_turn_keeps_history_and_state_alive);
+	tcase_add_test(tcase, damaged_history_and_state_are_left_out);
+	tcase_add_test(tcase, five_failures_are_a_dead_letter);
+	tcase_add_test(tcase, no_apology_where_none_is_given);
+	tcase_add_test(tcase, later_messages_wait_behind_a_failed_one);
+	tcase_add_test(tcase, from_two_failures_on_a_message_is_alone);
+	tcase_add_test(tcase, neighbours_of_a_dead_letter_live);
+	tcase_add_test(tcase, a_failed_batch_carries_no_name);
+	tcase_add_test(tcase, a_failure_without_a_batch_counts_nothing);
+	tcase_add_test(tcase, giving_back_counts_nothing);
+	tcase_add_test(tcase, an_entry_is_given_back_before_its_take);
+	tcase_add_test(tcase, an_open_draft_outlives_its_worker);
+	tcase_add_test(tcase, a_retry_goes_on_with_its_draft);
+	tcase_add_test(tcase, nothing_is_left_behind);
+	Suite *suite = suite_create("queue/turn");
+	suite_add_tcase(suite, tcase);
+	return fixture_run(suite);
+}
