@@ -17,9 +17,9 @@ struct qg_case {
 	size_t index, total; /* from 0 */
 	const char *ask;     /* its first question */
 	enum qg_case_outcome outcome;
-	const char *why;     /* failed or left out: why; else NULL */
-	const char *answer;  /* the last one; NULL when left out */
-	uint64_t ms;	     /* all its turns */
+	const char *why;    /* failed or left out: why; else NULL */
+	const char *answer; /* the last one; NULL when left out */
+	uint64_t ms;	    /* all its turns */
 };
 
 struct qg_cases_host {
@@ -30,11 +30,12 @@ struct qg_cases_host {
 
 struct qg_cases;
 
-/* Runs all cases of a role, one after the other. model NULL: those marked offline, without any model; the others
- * are left out. Else all are asked of that endpoint, but for those that need a tool or a record. Takes references
- * of config and role. NULL: no memory. */
-struct qg_cases *qg_cases_run(struct qg_loop *loop, struct qg_config *config, const struct qg_bot_config *bot,
-	struct qg_role *role, const char *model, const struct qg_cases_host *host, void *arg);
+/* Runs all cases of a role, one after the other. model NULL: those marked offline, without any
+ * model; the others are left out. Else all are asked of that endpoint, but for those that need a
+ * tool or a record. Takes references of config and role. NULL: no memory. */
+struct qg_cases *qg_cases_run(struct qg_loop *loop, struct qg_config *config,
+	const struct qg_bot_config *bot, struct qg_role *role, const char *model,
+	const struct qg_cases_host *host, void *arg);
 void qg_cases_cancel(struct qg_cases *cases);
 
 /* Answers made of the examples of a template's interview, for a template nobody hired yet. tree: of

@@ -1,0 +1,170 @@
+/* commands.c - what is answered before anything else and never reaches a model: /help and its like.
+ *
+ * A slash word that is none of these is ordinary text. The full-width slash of Chinese keyboards
+ * counts. */
+#include "turn_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/json.h"
+#include "text.h"
+
+#define MAX_WORD 16 /* code points of a command's name */
+
+static bool is_admin(const struct qg_turn *turn, const struct qg_message *message)
+{
+	return message->sender_is_admin ||
+	       qg_strings_has(&turn->request.bot->admins, message->sender);
+}
+
+static bool is_on_duty_list(const struct qg_turn *turn, const struct qg_message *message)
+{
+	size_t index;
+	json_t *person;
+	json_array_foreach (turn->request.bot->duty, index, person) {
+		if (qg_str_equal(qg_json_str(person, "id", NULL), message->sender)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void help(struct qg_turn *turn, const struct qg_message *message)
+{
+	const struct qg_role *role = turn->request.role;
+	QG_AUTO(qg_str_free) char *suggested = qg_role_suggested(role);
+	qg_turn_say(turn,
+		qg_role_words(role, "help", "bot", role->title, "suggestions", suggested, NULL));
+	if (is_admin(turn, message)) {
+		qg_turn_say(turn, qg_role_words(role, "help_admin", NULL));
+	}
+}
+
+/* The first model of the chain as people know it; NULL for none. */
+static const char *model_in_use(const struct qg_turn *turn)
+{
+	const struct qg_bot_config *bot = turn->request.bot;
+	for (size_t i = 0; i < bot->models.count; i++) {
+		const struct qg_model_config *endpoint =
+			turn->request.config != NULL
+				? qg_config_model(turn->request.config, bot, bot->models.items[i])
+				: NULL;
+		const struct qg_model *model =
+			endpoint != NULL ? qg_model_find(endpoint->provider) : NULL;
+		if (model != NULL && model->wants_prompt) {
+			return endpoint->model != NULL ? endpoint->model : endpoint->name;
+		}
+	}
+	return NULL;
+}
+
+static void about(struct qg_turn *turn, const struct qg_message *message)
+{
+	const struct qg_role *role = turn->request.role;
+	const struct qg_bot_config *bot = turn->request.bot;
+	QG_AUTO(qg_str_free) char *offline = qg_role_words(role, "about_offline_model", NULL);
+	QG_AUTO(qg_str_free) char *kept = qg_role_words(role, "about_kept_until_reset", NULL);
+	const char *model = model_in_use(turn);
+	const char *shop = qg_json_str(role->values, "shop_name", "");
+	const char *operator= bot->customer_name != NULL ? bot->customer_name
+	: shop[0] != '\0'				 ? shop
+							 : role->title;
+	qg_turn_say(turn, qg_role_words(role, "about", "bot", role->title, "operator", operator,
+				  "model", model != NULL ? model : offline, "kept", kept, NULL));
+}
+
+static void usage(struct qg_turn *turn, const struct qg_message *message)
+{
+	qg_turn_say(turn, qg_role_words(turn->request.role, "usage_not_built", NULL));
+}
+
+static void reset(struct qg_turn *turn, const struct qg_message *message)
+{
+	turn->forget_history = true;
+	json_object_del(turn->asker, "misses");
+	qg_turn_say(turn, qg_role_words(turn->request.role, "reset_done", NULL));
+}
+
+static void quiet(struct qg_turn *turn, const struct qg_message *message)
+{
+	const struct qg_role *role = turn->request.role;
+	int64_t until = qg_state_quiet(turn);
+	if (until > 0) {
+		char time[6];
+		qg_handover_time(until, time);
+		qg_turn_say(turn, qg_role_words(role, "quiet_until", "time", time, NULL));
+		return;
+	}
+	char minutes[24];
+	snprintf(minutes, sizeof(minutes), "%lld",
+		(long long)((role->handover_quiet_ms + 59999) / 60000));
+	qg_state_set_quiet(turn, turn->now + role->handover_quiet_ms);
+	qg_turn_say(turn, qg_role_words(role, "quiet_on", "minutes", minutes, NULL));
+}
+
+/* Who is called on a handover says by it that the matter is settled, so theirs ends everybody's
+ * quiet. */
+static void resume(struct qg_turn *turn, const struct qg_message *message)
+{
+	bool was_quiet = qg_state_quiet(turn) > 0;
+	if (is_admin(turn, message) || is_on_duty_list(turn, message)) {
+		was_quiet |= qg_state_end_all_quiet(turn);
+	}
+	json_object_del(turn->asker, "quiet");
+	json_object_del(turn->asker, "told");
+	qg_turn_say(turn, qg_role_words(turn->request.role,
+				  was_quiet ? "resume_done" : "resume_not_quiet", NULL));
+}
+
+static const struct command {
+	const char *name, *chinese;
+	void (*run)(struct qg_turn *turn, const struct qg_message *message);
+} commands[] = {
+	{"help", "帮助", help},
+	{"usage", "用量", usage},
+	{"about", "关于", about},
+	{"reset", "重置", reset},
+	{"quiet", "安静", quiet},
+	{"resume", "继续", resume},
+};
+
+static bool is_word(const uint32_t *codes, size_t count, const char *name)
+{
+	uint32_t expected[MAX_WORD];
+	size_t size = qg_text_codes(name, expected, MAX_WORD);
+	return count == size && memcmp(codes, expected, count * sizeof(*codes)) == 0;
+}
+
+static const struct command *find_command(const char *text)
+{
+	uint32_t codes[MAX_WORD + 2];
+	size_t count = qg_text_codes(text, codes, MAX_WORD + 2), at = 0, end;
+	while (at < count && (codes[at] == ' ' || codes[at] == '\n')) {
+		at++;
+	}
+	if (at == count || codes[at++] != '/') {
+		return NULL;
+	}
+	for (end = at; end < count && codes[end] != ' ' && codes[end] != '\n'; end++) {
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (is_word(codes + at, end - at, commands[i].name) ||
+			is_word(codes + at, end - at, commands[i].chinese)) {
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+bool qg_command_run(struct qg_turn *turn, const struct qg_message *message)
+{
+	const struct command *command = message->kind == QG_MESSAGE_TEXT && message->text != NULL
+						? find_command(message->text)
+						: NULL;
+	if (command != NULL) {
+		command->run(turn, message);
+	}
+	return command != NULL;
+}

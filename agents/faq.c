@@ -1,0 +1,345 @@
+/* faq.c - questions answered without any model: the same question, or nearly the same one.
+ *
+ * Both sides are folded and stripped (text.h). Equal is exact. Near means that at least three
+ * quarters of the bigrams are shared (Dice) and that nothing which may turn the meaning differs:
+ * the same numbers and Latin words in the same order, as many negations, and on either side only
+ * light characters that the other has not. The last rule is what keeps names, sizes, dates and
+ * units apart without a dictionary: 大份 is not 小份, 花生 is not 花粉. A typing error is forgiven
+ * where it sounds like the right character; any other is a hint only. Road not taken: embeddings.
+ * They would match more, need a model, and cannot promise the guards. */
+#include "faq.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uchar.h>
+
+#include "text.h"
+#include "vars.h"
+
+#define NEAR_SCORE 0.75
+#define HINT_SCORE 0.5
+#define MAX_PHRASE 128 /* code points; longer questions are no FAQ */
+#define MAX_ENTRIES 2000
+
+struct phrase {
+	uint32_t *codes;
+	uint64_t *bigrams; /* sorted */
+	size_t count;
+	size_t entry;
+};
+
+struct entry {
+	char *question, *answer;
+};
+
+struct qg_faq {
+	struct entry *entries;
+	size_t entry_count;
+	struct phrase *phrases;
+	size_t phrase_count;
+};
+
+static int compare_bigrams(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	return left < right ? -1 : left > right;
+}
+
+/* count code points make count - 1 bigrams. */
+static void make_bigrams(const uint32_t *codes, size_t count, uint64_t *out)
+{
+	for (size_t i = 0; i + 1 < count; i++) {
+		out[i] = (uint64_t)codes[i] << 32 | codes[i + 1];
+	}
+	qsort(out, count > 0 ? count - 1 : 0, sizeof(*out), compare_bigrams);
+}
+
+static double dice(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count)
+{
+	size_t i = 0, j = 0, shared = 0;
+	while (i < a_count && j < b_count) {
+		if (a[i] == b[j]) {
+			shared++;
+			i++;
+			j++;
+		} else if (a[i] < b[j]) {
+			i++;
+		} else {
+			j++;
+		}
+	}
+	return a_count + b_count > 0 ? 2.0 * (double)shared / (double)(a_count + b_count) : 0;
+}
+
+/* ---- guards ---- */
+
+static bool is_number_part(uint32_t code)
+{
+	return qg_text_is_digit(code) || code == '.' || code == ':';
+}
+
+/* The next run of letters and digits from *at on; its length, 0 at the end. */
+static size_t next_run(const uint32_t *codes, size_t count, size_t *at)
+{
+	while (*at < count && !qg_text_is_letter(codes[*at])) {
+		(*at)++;
+	}
+	size_t end = *at;
+	while (end < count && (qg_text_is_letter(codes[end]) || is_number_part(codes[end]))) {
+		end++;
+	}
+	return end - *at;
+}
+
+/* The same numbers and Latin words in the same order? */
+static bool same_runs(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+	size_t i = 0, j = 0;
+	for (;;) {
+		size_t left = next_run(a, a_count, &i), right = next_run(b, b_count, &j);
+		if (left != right || memcmp(a + i, b + j, left * sizeof(*a)) != 0) {
+			return false;
+		}
+		if (left == 0) {
+			return true;
+		}
+		i += left;
+		j += right;
+	}
+}
+
+static size_t negations(const uint32_t *codes, size_t count)
+{
+	static const char32_t words[] = U"不没别无非未勿禁";
+	size_t found = 0;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; words[k] != 0; k++) {
+			found += codes[i] == words[k];
+		}
+	}
+	return found;
+}
+
+/* Does a hold a character with a meaning that b lacks? */
+static bool adds_meaning(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+	bool used[MAX_PHRASE] = {false};
+	for (size_t i = 0; i < a_count; i++) {
+		size_t j = 0;
+		while (j < b_count && (used[j] || b[j] != a[i])) {
+			j++;
+		}
+		if (j < b_count) {
+			used[j] = true;
+		} else if (!qg_text_is_light(a[i]) && a[i] != ' ') {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool may_mean_the_same(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+	return same_runs(a, a_count, b, b_count) &&
+	       negations(a, a_count) == negations(b, b_count) &&
+	       !adds_meaning(a, a_count, b, b_count) && !adds_meaning(b, b_count, a, a_count);
+}
+
+/* ---- loading ---- */
+
+void qg_faq_destroy(struct qg_faq *faq)
+{
+	if (faq == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < faq->entry_count; i++) {
+		free(faq->entries[i].question);
+		free(faq->entries[i].answer);
+	}
+	for (size_t i = 0; i < faq->phrase_count; i++) {
+		free(faq->phrases[i].codes);
+		free(faq->phrases[i].bigrams);
+	}
+	free(faq->entries);
+	free(faq->phrases);
+	free(faq);
+}
+
+static bool add_phrase(struct qg_faq *faq, const char *text, size_t entry)
+{
+	uint32_t codes[MAX_PHRASE];
+	size_t count = qg_text_strip(codes, qg_text_codes(text, codes, MAX_PHRASE));
+	if (count == 0) {
+		return true;
+	}
+	struct phrase *phrase = &faq->phrases[faq->phrase_count];
+	phrase->codes = malloc(count * sizeof(*codes));
+	phrase->bigrams = malloc(count * sizeof(*phrase->bigrams));
+	faq->phrase_count++; /* half-made ones are freed with the rest */
+	if (phrase->codes == NULL || phrase->bigrams == NULL) {
+		return false;
+	}
+	memcpy(phrase->codes, codes, count * sizeof(*codes));
+	make_bigrams(codes, count, phrase->bigrams);
+	phrase->count = count;
+	phrase->entry = entry;
+	return true;
+}
+
+static bool add_entry(struct qg_faq *faq, const struct qg_tree *tree, const json_t *values)
+{
+	const struct qg_tree *ask = qg_tree_get(tree, "ask"), *answer = qg_tree_get(tree, "answer");
+	size_t at = faq->entry_count++;
+	struct entry *entry = &faq->entries[at];
+	const struct qg_tree *first = ask->kind == QG_TREE_LIST ? ask->items[0] : ask;
+	entry->question = qg_vars_fill(first->text, values);
+	entry->answer = qg_vars_fill(answer->text, values);
+	if (entry->question == NULL || entry->answer == NULL) {
+		return false;
+	}
+	qg_str_trim(entry->answer);
+	for (size_t i = 0; i < (ask->kind == QG_TREE_LIST ? ask->count : 1); i++) {
+		const struct qg_tree *item = ask->kind == QG_TREE_LIST ? ask->items[i] : ask;
+		char *filled = qg_vars_fill(item->text, values);
+		bool added = filled != NULL && add_phrase(faq, filled, at);
+		free(filled);
+		if (!added) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static size_t count_phrases(const struct qg_tree *tree)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct qg_tree *ask = qg_tree_get(tree->items[i], "ask");
+		count += ask->kind == QG_TREE_LIST ? ask->count : 1;
+	}
+	return count;
+}
+
+struct qg_faq *qg_faq_create(const struct qg_tree *tree, const json_t *values)
+{
+	struct qg_faq *faq = calloc(1, sizeof(*faq));
+	if (faq == NULL || tree == NULL || tree->kind != QG_TREE_LIST) {
+		return faq;
+	}
+	faq->entries = calloc(tree->count + 1, sizeof(*faq->entries));
+	faq->phrases = calloc(count_phrases(tree) + 1, sizeof(*faq->phrases));
+	if (faq->entries == NULL || faq->phrases == NULL) {
+		goto fail;
+	}
+	for (size_t i = 0; i < tree->count; i++) {
+		if (!add_entry(faq, tree->items[i], values)) {
+			goto fail;
+		}
+	}
+	return faq;
+fail:
+	qg_faq_destroy(faq);
+	return NULL;
+}
+
+static void check_ask(
+	const struct qg_tree *entry, const struct qg_tree *ask, struct qg_problems *problems)
+{
+	if (ask == NULL || qg_tree_is_empty(ask) ||
+		(ask->kind == QG_TREE_LIST && ask->count == 0)) {
+		qg_problem_error(problems, ask != NULL ? ask : entry,
+			"needs 'ask': a question or a list of them");
+	} else if (ask->kind == QG_TREE_MAP) {
+		qg_problem_error(problems, ask, "is a question or a list of them");
+	}
+	for (size_t i = 0; ask != NULL && ask->kind == QG_TREE_LIST && i < ask->count; i++) {
+		if (ask->items[i]->kind != QG_TREE_SCALAR || ask->items[i]->text[0] == '\0') {
+			qg_problem_error(problems, ask->items[i], "is a question");
+		}
+	}
+}
+
+static void check_entry(const struct qg_tree *entry, struct qg_problems *problems)
+{
+	static const char *const keys[] = {"ask", "answer"};
+	if (entry->kind != QG_TREE_MAP) {
+		qg_problem_error(problems, entry, "is not of the form {ask: [..], answer: ..}");
+		return;
+	}
+	for (size_t i = 0; i < entry->count; i++) {
+		const char *key = entry->items[i]->key;
+		if (!qg_str_equal(key, keys[0]) && !qg_str_equal(key, keys[1])) {
+			const char *near = qg_str_nearest(key, keys, 2);
+			qg_problem_error_key(problems, entry->items[i],
+				"unknown key '%s'%s%s%s; allowed: ask, answer", key,
+				near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+				near != NULL ? "'?" : "");
+		}
+	}
+	check_ask(entry, qg_tree_get(entry, "ask"), problems);
+	const struct qg_tree *answer = qg_tree_get(entry, "answer");
+	if (answer == NULL || answer->kind != QG_TREE_SCALAR || answer->text[0] == '\0') {
+		qg_problem_error(
+			problems, answer != NULL ? answer : entry, "needs 'answer': a text");
+	}
+}
+
+void qg_faq_check(const struct qg_tree *tree, struct qg_problems *problems)
+{
+	if (tree == NULL || tree->kind == QG_TREE_NULL) {
+		return;
+	}
+	if (tree->kind != QG_TREE_LIST || tree->count > MAX_ENTRIES) {
+		qg_problem_error(problems, tree,
+			"is not a list of at most %d questions with answers", MAX_ENTRIES);
+		return;
+	}
+	for (size_t i = 0; i < tree->count; i++) {
+		check_entry(tree->items[i], problems);
+	}
+}
+
+/* ---- asking ---- */
+
+struct qg_faq_match qg_faq_find(const struct qg_faq *faq, const char *question)
+{
+	struct qg_faq_match best = {.kind = QG_FAQ_NONE};
+	uint32_t raw[QG_TEXT_CODES];
+	size_t count = qg_text_strip(raw, qg_text_codes(question, raw, QG_TEXT_CODES));
+	if (count == 0 || count > MAX_PHRASE) {
+		return best;
+	}
+	uint64_t bigrams[MAX_PHRASE];
+	make_bigrams(raw, count, bigrams);
+	for (size_t i = 0; i < faq->phrase_count; i++) {
+		const struct phrase *phrase = &faq->phrases[i];
+		bool equal = phrase->count == count &&
+			     memcmp(phrase->codes, raw, count * sizeof(*raw)) == 0;
+		double score =
+			equal ? 1.0 : dice(bigrams, count - 1, phrase->bigrams, phrase->count - 1);
+		enum qg_faq_kind kind = score >= HINT_SCORE ? QG_FAQ_HINT : QG_FAQ_NONE;
+		if (equal) {
+			kind = QG_FAQ_EXACT;
+		} else if (phrase->count == count &&
+			   qg_text_sounds_equal(raw, phrase->codes, count)) {
+			kind = QG_FAQ_NEAR;
+			score = NEAR_SCORE;
+		} else if (score >= NEAR_SCORE &&
+			   may_mean_the_same(raw, count, phrase->codes, phrase->count)) {
+			kind = QG_FAQ_NEAR;
+		}
+		if (kind > best.kind || (kind == best.kind && score > best.score)) {
+			const struct entry *entry = &faq->entries[phrase->entry];
+			best = (struct qg_faq_match){kind, score, entry->question, entry->answer};
+		}
+		if (equal) {
+			break;
+		}
+	}
+	return best;
+}
+
+size_t qg_faq_count(const struct qg_faq *faq)
+{
+	return faq->entry_count;
+}

@@ -1,0 +1,330 @@
+/* role.c - a template made ready for one bot: filled, indexed, counted.
+ *
+ * Reading files, parsing and indexing run in the pool on copies of what the bot says, because the
+ * config it came from may be gone before they are done. A role never changes afterwards; a reload
+ * makes another one, and turns keep theirs. */
+#include "role_parts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/json.h"
+#include "template.h"
+#include "vars.h"
+#include "words.h"
+
+#define WORDS_SIZE 512
+#define MAX_SUGGESTED 4096
+
+struct opening { /* one qg_role_open() */
+	char *bot, *template_id, *language, *config_dir, *data_dir;
+	json_t *answers, *overrides;
+	struct qg_strings knowledge;
+	struct qg_role *role; /* the outcome */
+	char words[WORDS_SIZE];
+	void (*ready)(void *arg, struct qg_role *role, const char *words);
+	void *arg;
+};
+
+static void destroy(struct qg_role *role)
+{
+	if (role == NULL) {
+		return;
+	}
+	qg_search_close(role->search);
+	qg_faq_destroy(role->faq);
+	qg_strings_finish(&role->suggestions);
+	qg_strings_finish(&role->handover_keywords);
+	json_decref(role->values);
+	json_decref(role->words);
+	json_decref(role->cases);
+	free(role->bot);
+	free(role->title);
+	free(role->greeting);
+	free(role->system);
+	free(role);
+}
+
+struct qg_role *qg_role_take(struct qg_role *role)
+{
+	role->references++;
+	return role;
+}
+
+void qg_role_release(struct qg_role *role)
+{
+	if (role != NULL && --role->references == 0) {
+		destroy(role);
+	}
+}
+
+/* ---- filling ---- */
+
+/* Every variable has a value, so that none stays in braces; those of the interview come from the
+ * owner. */
+static json_t *make_values(const struct qg_template *template, const json_t *answers)
+{
+	json_t *values = json_object();
+	for (size_t i = 0; values != NULL && i < template->variables.count; i++) {
+		const char *name = template->variables.items[i];
+		json_object_set_new(values, name, json_string(qg_json_str(answers, name, "")));
+	}
+	return values;
+}
+
+static bool fill_strings(
+	const struct qg_strings *from, const json_t *values, struct qg_strings *out)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		QG_AUTO(qg_str_free) char *filled = qg_vars_fill(from->items[i], values);
+		if (filled == NULL || qg_strings_add(out, filled) != QG_OK) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool fill_texts(struct qg_role *role, struct qg_template *template)
+{
+	role->title = qg_vars_fill(template->name, role->values);
+	if (role->title == NULL ||
+		json_object_set_new(role->values, "bot", json_string(role->title)) != 0) {
+		return false;
+	}
+	role->greeting = qg_vars_fill(template->greeting, role->values);
+	role->handover_keywords = template->handover_keywords; /* moved */
+	template->handover_keywords = (struct qg_strings){0};
+	role->handover_misses = template->handover_misses;
+	role->handover_quiet_ms = template->handover_quiet_ms;
+	role->cases = template->cases != NULL ? qg_tree_to_json(template->cases) : NULL;
+	role->faq = qg_faq_create(template->faq, role->values);
+	return role->greeting != NULL && role->faq != NULL &&
+	       fill_strings(&template->suggestions, role->values, &role->suggestions);
+}
+
+/* "menu" of ".../menu.md" */
+static char *document_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	const char *dot = strrchr(name, '.');
+	return qg_str_copy_n(name, dot != NULL ? (size_t)(dot - name) : strlen(name));
+}
+
+static enum qg_status add_documents(
+	struct qg_sections *sections, const struct qg_knowledge *knowledge, const json_t *values)
+{
+	enum qg_status status = QG_OK;
+	for (size_t i = 0; i < knowledge->count && status == QG_OK; i++) {
+		QG_AUTO(qg_str_free) char *name = document_name(knowledge->documents[i].path);
+		QG_AUTO(qg_str_free)
+		char *text = qg_vars_fill(knowledge->documents[i].text, values);
+		status = name != NULL && text != NULL ? qg_sections_add(sections, name, text)
+						      : QG_NO_MEMORY;
+	}
+	return status;
+}
+
+static bool make_search(struct opening *opening, struct qg_role *role,
+	const struct qg_template *template, struct qg_problems *problems)
+{
+	struct qg_knowledge own = {0};
+	for (size_t i = 0; i < opening->knowledge.count; i++) {
+		qg_knowledge_read(&own, opening->knowledge.items[i], problems);
+	}
+	struct qg_sections sections = {0};
+	/* The owner's handbook first: between equals it wins. */
+	enum qg_status status = add_documents(&sections, &own, role->values);
+	status = status == QG_OK ? add_documents(&sections, &template->knowledge, role->values)
+				 : status;
+	qg_knowledge_finish(&own);
+	if (status != QG_OK || problems->errors > 0) {
+		snprintf(opening->words, WORDS_SIZE, "the knowledge: %s", qg_status_text(status));
+		qg_sections_finish(&sections);
+		return false;
+	}
+	QG_AUTO(qg_str_free)
+	char *folder =
+		opening->data_dir != NULL ? qg_str_printf("%s/knowledge", opening->data_dir) : NULL;
+	role->search = qg_search_open(folder, opening->bot, &sections, opening->words);
+	return role->search != NULL;
+}
+
+/* ---- opening, in the pool ---- */
+
+static struct qg_role *make_role(
+	struct opening *opening, struct qg_template *template, struct qg_problems *problems)
+{
+	struct qg_role *role = calloc(1, sizeof(*role));
+	if (role == NULL) {
+		return NULL;
+	}
+	role->references = 1;
+	role->bot = qg_str_copy(opening->bot);
+	role->values = make_values(template, opening->answers);
+	role->words =
+		qg_words_load(opening->config_dir, opening->language, opening->overrides, problems);
+	if (role->bot == NULL || role->values == NULL || role->words == NULL ||
+		!fill_texts(role, template) || !make_search(opening, role, template, problems)) {
+		destroy(role);
+		return NULL;
+	}
+	QG_AUTO(qg_str_free)
+	char *prompt = qg_vars_fill(template->prompt != NULL ? template->prompt : "", role->values);
+	role->system =
+		prompt != NULL ? qg_prompt_system(prompt, qg_search_digest(role->search)) : NULL;
+	if (role->system == NULL) {
+		destroy(role);
+		return NULL;
+	}
+	return role;
+}
+
+static void say_problem(struct opening *opening, const struct qg_problems *problems)
+{
+	const char *text = problems->text.data != NULL ? problems->text.data : "";
+	int first = (int)strcspn(text, "\n");
+	if (problems->errors > 1) {
+		snprintf(opening->words, WORDS_SIZE, "%.*s (and %u more)", first, text,
+			problems->errors - 1);
+	} else if (problems->errors == 1) {
+		snprintf(opening->words, WORDS_SIZE, "%.*s", first, text);
+	}
+}
+
+static void run(void *arg, unsigned thread_index)
+{
+	struct opening *opening = arg;
+	snprintf(opening->words, WORDS_SIZE, "out of memory");
+	QG_AUTO(qg_str_free)
+	char *folder = qg_template_find(opening->config_dir, opening->template_id);
+	if (folder == NULL) {
+		snprintf(opening->words, WORDS_SIZE, "there is no template '%s'",
+			opening->template_id);
+		return;
+	}
+	struct qg_problems problems;
+	qg_problems_init(&problems);
+	struct qg_template *template = qg_template_load(folder, &problems);
+	if (template != NULL && problems.errors == 0) {
+		opening->role = make_role(opening, template, &problems);
+	}
+	say_problem(opening, &problems);
+	qg_template_destroy(template);
+	qg_problems_finish(&problems);
+}
+
+static void finish(struct opening *opening)
+{
+	free(opening->bot);
+	free(opening->template_id);
+	free(opening->language);
+	free(opening->config_dir);
+	free(opening->data_dir);
+	json_decref(opening->answers);
+	json_decref(opening->overrides);
+	qg_strings_finish(&opening->knowledge);
+	free(opening);
+}
+
+static void done(void *arg)
+{
+	struct opening *opening = arg;
+	opening->ready(opening->arg, opening->role, opening->role != NULL ? NULL : opening->words);
+	finish(opening);
+}
+
+static bool copy_bot(struct opening *opening, const struct qg_bot_config *bot)
+{
+	opening->bot = qg_str_copy(bot->name);
+	opening->template_id = qg_str_copy(bot->template_id);
+	opening->language = qg_str_copy(bot->language);
+	opening->answers = bot->answers != NULL ? json_deep_copy(bot->answers) : json_object();
+	opening->overrides = bot->words != NULL ? json_deep_copy(bot->words) : NULL;
+	for (size_t i = 0; i < bot->knowledge.count; i++) {
+		if (qg_strings_add(&opening->knowledge, bot->knowledge.items[i]) != QG_OK) {
+			return false;
+		}
+	}
+	return opening->bot != NULL && opening->template_id != NULL && opening->answers != NULL;
+}
+
+enum qg_status qg_role_open(struct qg_loop *loop, const struct qg_bot_config *bot,
+	const char *config_dir, const char *data_dir,
+	void (*ready)(void *arg, struct qg_role *role, const char *words), void *arg)
+{
+	struct opening *opening = calloc(1, sizeof(*opening));
+	if (opening == NULL) {
+		return QG_NO_MEMORY;
+	}
+	opening->ready = ready;
+	opening->arg = arg;
+	opening->config_dir = qg_str_copy(config_dir);
+	opening->data_dir = qg_str_copy(data_dir);
+	bool copied = copy_bot(opening, bot) &&
+		      (opening->config_dir != NULL || config_dir == NULL) &&
+		      (opening->data_dir != NULL || data_dir == NULL);
+	if (!copied || qg_loop_work(loop, run, done, opening) == NULL) {
+		finish(opening);
+		return copied ? QG_BUSY : QG_NO_MEMORY;
+	}
+	return QG_OK;
+}
+
+/* ---- asking ---- */
+
+const char *qg_role_title(const struct qg_role *role)
+{
+	return role->title;
+}
+
+const char *qg_role_greeting(const struct qg_role *role)
+{
+	return role->greeting;
+}
+
+const struct qg_strings *qg_role_suggestions(const struct qg_role *role)
+{
+	return &role->suggestions;
+}
+
+char *qg_role_suggested(const struct qg_role *role)
+{
+	struct qg_buf out;
+	qg_buf_init(&out, MAX_SUGGESTED);
+	qg_buf_add_str(&out, "");
+	for (size_t i = 0; i < role->suggestions.count; i++) {
+		qg_buf_printf(&out, "%s%s", i > 0 ? "、" : "", role->suggestions.items[i]);
+	}
+	return qg_buf_steal(&out);
+}
+
+/* The variables of a sentence that nobody gave a value leave nothing behind. */
+static json_t *sentence_values(const struct qg_role *role, va_list args)
+{
+	json_t *values = json_copy(role->values);
+	const char *name;
+	while (values != NULL && (name = va_arg(args, const char *)) != NULL) {
+		const char *value = va_arg(args, const char *);
+		json_object_set_new(values, name, json_string(value != NULL ? value : ""));
+	}
+	static const char *const optional[] = {"phone", "hours"};
+	for (size_t i = 0; values != NULL && i < sizeof(optional) / sizeof(optional[0]); i++) {
+		if (json_object_get(values, optional[i]) == NULL) {
+			json_object_set_new(values, optional[i], json_string(""));
+		}
+	}
+	return values;
+}
+
+char *qg_role_words(const struct qg_role *role, const char *key, ...)
+{
+	const char *sentence = qg_json_str(role->words, key, "");
+	va_list args;
+	va_start(args, key);
+	json_auto_t *values = sentence_values(role, args);
+	va_end(args);
+	return values != NULL ? qg_vars_fill(sentence, values) : NULL;
+}

@@ -1,0 +1,34 @@
+/* role_parts.h - what a role is made of, for the files that make turns of it. */
+#ifndef AGENTS_ROLE_PARTS_H
+#define AGENTS_ROLE_PARTS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "faq.h"
+#include "qg/role.h"
+#include "search.h"
+
+struct qg_role {
+	unsigned
+		references; /* counted on the loop's thread; all else never changes after opening */
+	char *bot, *title, *greeting;
+	struct qg_strings suggestions;
+	json_t *values; /* of the interview: "" where the owner left one empty; and "bot" */
+	json_t *words;
+	struct qg_faq *faq;
+	struct qg_search *search;
+	char *system; /* how a prompt begins: the same bytes for every turn */
+	struct qg_strings handover_keywords;
+	int64_t handover_misses, handover_quiet_ms;
+	json_t *cases; /* golden questions as written, or NULL */
+};
+
+/* "a、b、c" of the suggestions, as sentences show them. Yours to free. */
+char *qg_role_suggested(const struct qg_role *role);
+
+/* prompt.c: the part that is the same for all turns of a role. Yours to free; NULL for no
+ * memory. */
+char *qg_prompt_system(const char *template_prompt, const char *digest);
+
+#endif

@@ -1,0 +1,166 @@
+/* search_open.c - an index opened: its headings in memory, and a connection a pool thread.
+ *
+ * A connection belongs to the thread that opened it, so that searches need no lock among them.
+ * Where there is no folder, or none that can be written, each thread fills an index in memory
+ * instead: slower to begin, and a bot that answers. */
+#include "search_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "index.h"
+#include "qg/log.h"
+#include "text.h"
+
+#define MAX_DIGEST (12 * 1024)
+#define MAX_HEADINGS 5000
+#define WORDS_SIZE 128
+
+bool qg_heading_read(struct qg_heading *heading, const char *text)
+{
+	uint32_t codes[QG_HEADING_CODES + 1];
+	heading->count = qg_text_codes(text, codes, QG_HEADING_CODES + 1);
+	if (heading->count < QG_MIN_MENDED || heading->count > QG_HEADING_CODES) {
+		return false;
+	}
+	for (size_t i = 0; i < heading->count; i++) {
+		if (!qg_text_is_cjk(codes[i])) {
+			return false;
+		}
+	}
+	memcpy(heading->codes, codes, heading->count * sizeof(*codes));
+	return true;
+}
+
+/* "title: heading、heading" a document. What no longer fits is left out. */
+static void add_to_digest(struct qg_buf *digest, const struct qg_sections *sections, size_t at)
+{
+	const struct qg_section *section = &sections->items[at],
+				*before = at > 0 ? section - 1 : NULL;
+	bool same_title = before != NULL && strcmp(before->title, section->title) == 0;
+	if (digest->size + strlen(section->title) + strlen(section->heading) + 16 > MAX_DIGEST) {
+		return;
+	}
+	if (!same_title) {
+		qg_buf_printf(digest, "%s%s：%s", digest->size > 0 ? "\n" : "", section->title,
+			section->heading);
+	} else if (strcmp(before->heading, section->heading) != 0) {
+		qg_buf_printf(digest, "、%s", section->heading);
+	}
+}
+
+static bool read_headings(struct qg_search *search, const struct qg_sections *sections)
+{
+	size_t most = sections->count < MAX_HEADINGS ? sections->count : MAX_HEADINGS;
+	search->headings = calloc(most + 1, sizeof(*search->headings));
+	if (search->headings == NULL) {
+		return false;
+	}
+	struct qg_buf digest;
+	qg_buf_init(&digest, MAX_DIGEST);
+	qg_buf_add_str(&digest, "");
+	for (size_t i = 0; i < sections->count; i++) {
+		struct qg_heading *heading = &search->headings[search->heading_count];
+		search->heading_count +=
+			i < most && qg_heading_read(heading, sections->items[i].heading);
+		add_to_digest(&digest, sections, i);
+	}
+	search->digest = qg_buf_steal(&digest);
+	return search->digest != NULL;
+}
+
+struct qg_search *qg_search_open(
+	const char *folder, const char *name, struct qg_sections *sections, char *words)
+{
+	struct qg_search *search = calloc(1, sizeof(*search));
+	if (search == NULL || !read_headings(search, sections)) {
+		snprintf(words, WORDS_SIZE, "out of memory");
+		qg_sections_finish(sections);
+		qg_search_close(search);
+		return NULL;
+	}
+	search->lock = -1;
+	search->section_count = sections->count;
+	search->path =
+		folder != NULL ? qg_index_open(folder, name, sections, &search->lock, words) : NULL;
+	if (folder != NULL && search->path == NULL) {
+		qg_log_warn(name, "knowledge index: %s; kept in memory instead", words);
+	}
+	if (search->path == NULL) {
+		search->sections = *sections; /* moved */
+		*sections = (struct qg_sections){0};
+	}
+	qg_sections_finish(sections);
+	return search;
+}
+
+static void close_connection(struct qg_search_connection *connection)
+{
+	qg_db_finish(connection->begin);
+	qg_db_finish(connection->commit);
+	qg_db_finish(connection->match);
+	qg_db_finish(connection->documents);
+	qg_db_close(connection->db);
+	*connection = (struct qg_search_connection){0};
+}
+
+void qg_search_close(struct qg_search *search)
+{
+	if (search == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < QG_SEARCH_THREADS; i++) {
+		close_connection(&search->threads[i]);
+	}
+	if (search->path != NULL) {
+		close(search->lock);
+	}
+	qg_sections_finish(&search->sections);
+	free(search->path);
+	free(search->headings);
+	free(search->digest);
+	free(search);
+}
+
+const char *qg_search_digest(const struct qg_search *search)
+{
+	return search->digest;
+}
+
+static bool open_connection(struct qg_search *search, struct qg_search_connection *connection)
+{
+	char words[WORDS_SIZE];
+	/* SQLite would make a missing file anew, and empty. */
+	if (search->path != NULL && access(search->path, R_OK) != 0) {
+		return false;
+	}
+	connection->db = qg_db_open(search->path != NULL ? search->path : ":memory:", words);
+	if (connection->db == NULL ||
+		(search->path == NULL &&
+			qg_index_fill(connection->db, &search->sections) != QG_OK)) {
+		return false;
+	}
+	connection->documents =
+		qg_db_prepare(connection->db, "SELECT sections FROM terms WHERE term = ?");
+	connection->begin = qg_db_prepare(connection->db, "BEGIN");
+	connection->commit = qg_db_prepare(connection->db, "COMMIT");
+	connection->match = qg_db_prepare(connection->db,
+		"SELECT title, sections.heading, sections.body, folded FROM tokens JOIN sections "
+		"ON id = tokens.rowid"
+		" WHERE tokens MATCH ? ORDER BY bm25(tokens, 4.0, 1.0) LIMIT ?");
+	return connection->documents != NULL && connection->match != NULL &&
+	       connection->begin != NULL && connection->commit != NULL;
+}
+
+struct qg_search_connection *qg_search_connect(struct qg_search *search, unsigned thread_index)
+{
+	struct qg_search_connection *connection =
+		&search->threads[thread_index % QG_SEARCH_THREADS];
+	if (connection->db == NULL && !open_connection(search, connection)) {
+		close_connection(connection);
+		return NULL;
+	}
+	return connection;
+}

@@ -1,0 +1,39 @@
+/* search_parts.h - an opened index and its connections, for the two files that open and search
+ * it. */
+#ifndef AGENTS_SEARCH_PARTS_H
+#define AGENTS_SEARCH_PARTS_H
+
+#include "qg/db.h"
+#include "search.h"
+
+#define QG_HEADING_CODES 10
+#define QG_MIN_MENDED 2 /* characters of a heading that is looked for with an error */
+
+struct qg_heading {
+	uint32_t codes[QG_HEADING_CODES];
+	size_t count;
+};
+
+struct qg_search_connection {
+	struct qg_db *db;
+	struct qg_db_query *begin, *match, *documents, *commit;
+};
+
+struct qg_search {
+	char *path; /* NULL: each thread fills a database in memory from sections */
+	int lock;
+	struct qg_sections sections;
+	size_t section_count;
+	struct qg_heading *headings;
+	size_t heading_count;
+	char *digest;
+	struct qg_search_connection threads[QG_SEARCH_THREADS];
+};
+
+/* A heading that is one short word: by them typing errors are mended, and rivals told apart. */
+bool qg_heading_read(struct qg_heading *heading, const char *text);
+/* The connection of a pool thread, opened when it is first asked for; NULL when the index cannot be
+ * read. */
+struct qg_search_connection *qg_search_connect(struct qg_search *search, unsigned thread_index);
+
+#endif
