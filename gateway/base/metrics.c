@@ -154,20 +154,22 @@ int64_t qg_metric_value(const struct qg_metric *metric)
 
 static json_t *export_series(const struct qg_metric *metric)
 {
-	json_t *series =
-		json_pack("{s:s, s:I}", "labels", metric->labels, "value", (json_int_t)metric->value);
+	json_t *series = json_pack(
+		"{s:s, s:I}", "labels", metric->labels, "value", (json_int_t)metric->value);
 	if (!series || metric->family->kind != KIND_HISTOGRAM) {
 		return series;
 	}
 	json_t *counts = json_array();
 	for (size_t i = 0; counts && i <= BOUNDS; i++) {
-		if (json_array_append_new(counts, json_integer((json_int_t)metric->counts[i])) != 0) {
+		if (json_array_append_new(counts, json_integer((json_int_t)metric->counts[i])) !=
+			0) {
 			json_decref(counts);
 			counts = NULL;
 		}
 	}
 	if (json_object_set_new(series, "counts", counts) != 0 ||
-		json_object_set_new(series, "sum_us", json_integer((json_int_t)metric->sum_us)) != 0) {
+		json_object_set_new(series, "sum_us", json_integer((json_int_t)metric->sum_us)) !=
+			0) {
 		json_decref(series);
 		return NULL;
 	}
@@ -186,8 +188,8 @@ static json_t *export_family(const struct family *family)
 			return NULL;
 		}
 	}
-	return json_pack(
-		"{s:s, s:s, s:o}", "kind", kind_names[family->kind], "help", family->help, "series", all);
+	return json_pack("{s:s, s:s, s:o}", "kind", kind_names[family->kind], "help", family->help,
+		"series", all);
 }
 
 json_t *qg_metrics_export(void)
@@ -306,8 +308,8 @@ static bool read_series(const json_t *from, enum kind kind, struct qg_metric *me
 	return true;
 }
 
-static void add_foreign_family(
-	struct qg_buf *out, const char *name, enum kind kind, const char *process, const json_t *family)
+static void add_foreign_family(struct qg_buf *out, const char *name, enum kind kind,
+	const char *process, const json_t *family)
 {
 	enum kind theirs;
 	if (!find_kind(qg_json_str(family, "kind", NULL), &theirs) || theirs != kind) {
@@ -339,7 +341,7 @@ static void add_group(struct qg_buf *out, const char *name, enum kind kind, cons
 	}
 	const char *other;
 	json_t *export;
-	json_object_foreach((json_t *)others, other, export) {
+	json_object_foreach ((json_t *)others, other, export) {
 		if (is_process(other)) {
 			add_foreign_family(out, name, kind, other, json_object_get(export, name));
 		}
@@ -347,17 +349,18 @@ static void add_group(struct qg_buf *out, const char *name, enum kind kind, cons
 }
 
 /* Names that only others have; done holds what stands already. */
-static void add_foreign_only(
-	struct qg_buf *out, const json_t *export, const char *process, const json_t *others, json_t *done)
+static void add_foreign_only(struct qg_buf *out, const json_t *export, const char *process,
+	const json_t *others, json_t *done)
 {
 	size_t seen = 0;
 	const char *name;
 	json_t *family;
-	json_object_foreach((json_t *)export, name, family) {
+	json_object_foreach ((json_t *)export, name, family) {
 		enum kind kind;
 		const char *help = qg_json_str(family, "help", NULL);
-		if (++seen > FOREIGN_FAMILIES || !is_name(name, NAME_MAX_BYTES) || find_family(name) ||
-			json_object_get(done, name) || !is_line(help, HELP_MAX_BYTES) ||
+		if (++seen > FOREIGN_FAMILIES || !is_name(name, NAME_MAX_BYTES) ||
+			find_family(name) || json_object_get(done, name) ||
+			!is_line(help, HELP_MAX_BYTES) ||
 			!find_kind(qg_json_str(family, "kind", NULL), &kind) ||
 			json_object_set_new(done, name, json_true()) != 0) {
 			continue;
@@ -374,7 +377,7 @@ void qg_metrics_render(struct qg_buf *out, const char *process, const json_t *ot
 	json_t *done = json_object();
 	const char *other;
 	json_t *export;
-	json_object_foreach((json_t *)others, other, export) {
+	json_object_foreach ((json_t *)others, other, export) {
 		add_foreign_only(out, export, process, others, done);
 	}
 	json_decref(done);

@@ -6,6 +6,7 @@
 
 #include "main.h"
 #include "qg/cases.h"
+#include "support/malloc.h"
 #include "template.h"
 #include "vars.h"
 #include "words.h"
@@ -249,6 +250,28 @@ START_TEST(shipped_words_are_whole)
 }
 END_TEST
 
+static bool load_once(void *arg)
+{
+	struct qg_problems problems;
+	qg_problems_init(&problems);
+	struct qg_template *template = qg_template_load(arg, &problems);
+	bool loaded = template != NULL && problems.errors == 0;
+	qg_template_destroy(template);
+	qg_problems_finish(&problems);
+	return loaded;
+}
+
+START_TEST(failing_allocations_leak_nothing)
+{
+	char folder[128];
+	snprintf(folder, sizeof(folder), "%s/templates/shop", world.dir);
+	world_write(&world, "templates/shop/cases.yaml", "- {ask: a, expect: [b], offline: true}\n");
+	if (qg_test_malloc_works()) {
+		ck_assert_int_gt(qg_test_each_malloc(load_once, folder), 100);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("template");
@@ -265,6 +288,7 @@ int main(void)
 	tcase_add_test(all, knowledge_of_the_owner_is_searched_too);
 	tcase_add_test(all, a_role_that_cannot_be_says_why);
 	tcase_add_test(all, sentences_may_be_ones_own);
+	tcase_add_test(all, failing_allocations_leak_nothing);
 	tcase_add_loop_test(all, shipped_words_are_whole, 0, 2);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);

@@ -102,8 +102,10 @@ START_TEST(what_is_no_export_is_left_out)
 		"{\"p\": 1}",
 		"{\"p\": {\"a b\": {\"kind\": \"gauge\", \"help\": \"h\", \"series\": []}}}",
 		"{\"p\": {\"bad_a\": {\"kind\": \"summary\", \"help\": \"h\", \"series\": []}}}",
-		"{\"p\": {\"bad_b\": {\"kind\": \"gauge\", \"help\": \"h\\nevil 1\", \"series\": []}}}",
-		"{\"p\": {\"bad_c\": {\"kind\": \"gauge\", \"series\": [{\"labels\": \"\", \"value\": 1}]}}}",
+		"{\"p\": {\"bad_b\": {\"kind\": \"gauge\", \"help\": \"h\\nevil 1\", \"series\": "
+		"[]}}}",
+		"{\"p\": {\"bad_c\": {\"kind\": \"gauge\", \"series\": [{\"labels\": \"\", "
+		"\"value\": 1}]}}}",
 		"{\"evil\\np\": {\"bad_d\": {\"kind\": \"gauge\", \"help\": \"h\","
 		" \"series\": [{\"labels\": \"\", \"value\": 1}]}}}",
 	};

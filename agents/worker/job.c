@@ -1,0 +1,428 @@
+/* job.c - a job: one entry of the ready list under our name, from its pull to the script that ends it.
+ *
+ * Each state has one script (take, done, fail, give back) that may be sent twice; where Redis goes away it is sent
+ * again when it is back. A job whose last confirmed beat is too old is dropped: somebody else may have it. */
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/clock.h"
+#include "qg/crypto.h"
+#include "qg/json.h"
+#include "qg/log.h"
+#include "qg/str.h"
+
+static const unsigned retry_ms[] = {2000, 10000, 30000, 60000};
+enum { RETRIES = sizeof(retry_ms) / sizeof(retry_ms[0]), LAST_FAILURE = 5 };
+
+static void take(struct job *job);
+static void send_done(struct job *job);
+static void send_failure(struct job *job);
+static void send_back(struct job *job);
+
+struct job *job_find(struct qg_worker *worker, const char *conversation)
+{
+	QG_LIST_FOR_EACH (item, &worker->jobs) {
+		struct job *job = QG_CONTAINER(item, struct job, link);
+		if (!job->doomed && qg_str_equal(job->entry.conversation, conversation)) {
+			return job;
+		}
+	}
+	return NULL;
+}
+
+static void destroy(struct job *job)
+{
+	job_draft_finish(job);
+	qg_entry_finish(&job->entry);
+	qg_batch_finish(&job->batch);
+	qg_reply_destroy(job->reply);
+	json_decref(job->history);
+	json_decref(job->state_after);
+	free(job->reason);
+	qg_role_release(job->role);
+	qg_config_release(job->config);
+	free(job);
+}
+
+/* Takes it out of all counts; the memory waits for scripts in flight. */
+static void leave(struct job *job)
+{
+	struct qg_worker *worker = job->worker;
+	qg_list_remove(&job->link);
+	worker->job_count--;
+	worker->suspect_count -= job->entry.suspect ? 1 : 0;
+	worker->held_count -= job->state == JOB_HELD ? 1 : 0;
+	job->bot->running--;
+	roles_collect(job->bot);
+	job->bot = NULL;
+	if (job->turn != NULL) {
+		qg_turn_cancel(job->turn);
+		job->turn = NULL;
+	}
+}
+
+static bool busy(const struct job *job)
+{
+	return job->in_flight || job->draft_flying || job->beat_sent != 0;
+}
+
+/* The last of its scripts was answered: a job that was dropped goes now. */
+static bool is_over(struct job *job)
+{
+	if (job->doomed && !busy(job)) {
+		destroy(job);
+		return true;
+	}
+	return job->doomed;
+}
+
+static void end(struct job *job)
+{
+	struct qg_worker *worker = job->worker;
+	unsigned partition = job->entry.partition;
+	leave(job);
+	job->doomed = true;
+	is_over(job);
+	worker->partitions[partition].bell = true;
+	worker_job_ended(worker);
+}
+
+void job_collect(struct job *job)
+{
+	is_over(job);
+}
+
+void job_drop(struct job *job, const char *why)
+{
+	qg_log_debug(job->entry.bot, "turn of %s dropped: %s", job->entry.conversation, why);
+	end(job);
+}
+
+static void stale(struct job *job)
+{
+	qg_metric_add(job->worker->stale, 1);
+	job_drop(job, "somebody took over");
+}
+
+void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_sent)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	struct bot_role *bot = roles_find(worker, entry->bot);
+	if (bot == NULL) {
+		bot = roles_strange(worker, entry->bot);
+	}
+	if (job == NULL || bot == NULL) {
+		free(job);
+		return; /* no memory: without a beat the entry is taken over, by us or by others */
+	}
+	job->worker = worker;
+	job->bot = bot;
+	job->entry = *entry;
+	*entry = (struct qg_entry){0};
+	job->confirmed = pull_sent;
+	job->config = qg_config_take(worker->core->config);
+	qg_list_add(&worker->jobs, &job->link);
+	worker->job_count++;
+	bot->running++;
+	if (bot->role == NULL || worker->draining) {
+		worker->suspect_count += job->entry.suspect ? 1 : 0;
+		job->state = JOB_TAKING;
+		job_give_back(job);
+		return;
+	}
+	job->role = qg_role_take(bot->role);
+	job->state = JOB_TAKING;
+	if (job->entry.suspect) {
+		job->state = JOB_HELD;
+		worker->suspect_count++;
+		worker->held_count++;
+		if (worker->job_count > 1) {
+			return;
+		}
+	}
+	job_proceed(job);
+}
+
+void job_proceed(struct job *job)
+{
+	if (job->in_flight) {
+		return;
+	}
+	switch (job->state) {
+	case JOB_HELD:
+		job->worker->held_count--;
+		job->state = JOB_TAKING;
+		take(job);
+		break;
+	case JOB_TAKING:
+		take(job);
+		break;
+	case JOB_RUNNING:
+		break;
+	case JOB_DONE:
+		send_done(job);
+		break;
+	case JOB_FAILED:
+		send_failure(job);
+		break;
+	case JOB_GIVING:
+		send_back(job);
+		break;
+	}
+}
+
+static void fail_turn(struct job *job, const char *words)
+{
+	free(job->reason);
+	job->reason = qg_str_copy(words != NULL ? words : "failed");
+	job->state = JOB_FAILED;
+	send_failure(job);
+}
+
+/* Redis refused the script itself: what it was to store is bad, and the same again would be too. */
+static void not_stored(struct job *job, enum qg_status status)
+{
+	qg_log_error(job->entry.bot, "the end of a turn of %s cannot be stored: %s",
+		job->entry.conversation, qg_status_text(status));
+	if (job->state == JOB_DONE) {
+		fail_turn(job, "its result cannot be stored");
+	} else {
+		job_drop(job, "its end cannot be stored");
+	}
+}
+
+/* A script that ends the job was answered. */
+static void ended(void *arg, enum qg_status status)
+{
+	struct job *job = arg;
+	job->in_flight = false;
+	if (is_over(job)) {
+		return;
+	}
+	switch (status) {
+	case QG_OK:
+		end(job);
+		break;
+	case QG_STALE:
+		stale(job);
+		break;
+	case QG_AWAY:
+	case QG_TIMEOUT:
+	case QG_CANCELLED:
+	case QG_BUSY:
+		break; /* sent again when Redis is back, or has room, by the next beat */
+	default:
+		not_stored(job, status);
+		break;
+	}
+}
+
+static void keep_result(struct job *job, struct qg_turn_result *result)
+{
+	job->reply = result->reply;
+	result->reply = NULL;
+	if (job->reply != NULL) {
+		job->reply->stored_at = job->batch.stored_at[0]; /* the asker waits since then */
+		job->reply->first_at = job->first_at;
+	}
+	job->history = json_incref(result->history);
+	job->state_after = json_incref(result->state);
+	job->forget_history = result->forget_history;
+}
+
+/* The series of a bot and a way, looked up once. */
+static struct qg_metric *turns_of(struct bot_role *bot, const char *way)
+{
+	size_t i = 0;
+	while (i < WAYS - 1 && bot->ways[i].way != NULL && strcmp(bot->ways[i].way, way) != 0) {
+		i++;
+	}
+	if (bot->ways[i].way == NULL || i == WAYS - 1) {
+		char labels[128];
+		snprintf(labels, sizeof(labels), "bot=\"%s\",way=\"%s\"", bot->bot, way);
+		bot->ways[i].way = way;
+		bot->ways[i].turns =
+			qg_metric_counter("turns_total", labels, "Turns that ended with an answer");
+	}
+	return bot->ways[i].turns;
+}
+
+static void count_turn(struct job *job, const struct qg_turn_result *result)
+{
+	qg_metric_add(turns_of(job->bot, result->way), 1);
+	qg_metric_observe_us(job->worker->turn_seconds, qg_clock_mono_us() - job->started_us);
+}
+
+static void finished(
+	void *arg, enum qg_status status, struct qg_turn_result *result, const char *words)
+{
+	struct job *job = arg;
+	job->turn = NULL;
+	if (status != QG_OK) {
+		qg_log_warn(job->entry.bot, "turn of %s failed (%u before): %s",
+			job->entry.conversation, job->batch.failures,
+			words != NULL ? words : qg_status_text(status));
+		fail_turn(job, words);
+		return;
+	}
+	count_turn(job, result);
+	keep_result(job, result);
+	job->state = JOB_DONE;
+	send_done(job);
+}
+
+static void draft(void *arg, const char *reply_id, const char *text)
+{
+	job_draft(arg, reply_id, text);
+}
+
+static const struct qg_turn_host turn_host = {.draft = draft, .finished = finished};
+
+static void run_turn(struct job *job)
+{
+	const struct qg_bot_config *bot = qg_config_bot(job->config, job->entry.bot);
+	if (bot == NULL) {
+		job_give_back(job);
+		return;
+	}
+	struct qg_turn_request request = {.loop = job->worker->core->loop,
+		.config = job->config,
+		.bot = bot,
+		.role = job->role,
+		.messages = job->batch.messages,
+		.stored_at = job->batch.stored_at,
+		.count = job->batch.count,
+		.history = job->batch.history,
+		.state = job->batch.state,
+		.paused = job->batch.paused,
+		.failures = job->batch.failures};
+	int64_t waited = qg_clock_wall() - job->batch.stored_at[0];
+	qg_metric_observe_us(job->worker->wait_seconds, waited > 0 ? (uint64_t)waited * 1000 : 0);
+	job->started_us = qg_clock_mono_us();
+	job->state = JOB_RUNNING;
+	job->turn = qg_turn_start(&request, &turn_host, job);
+	if (job->turn == NULL) {
+		fail_turn(job, "out of memory");
+	}
+}
+
+static void took(void *arg, enum qg_status status, struct qg_batch *batch)
+{
+	struct job *job = arg;
+	job->in_flight = false;
+	if (is_over(job)) {
+		return;
+	}
+	if (job->state != JOB_TAKING) { /* given back meanwhile */
+		job_proceed(job);
+		return;
+	}
+	switch (status) {
+	case QG_OK:
+		job->batch = *batch;
+		*batch = (struct qg_batch){0};
+		qg_log_debug(job->entry.bot, "turn of %s begins, %zu messages, try %u",
+			job->entry.conversation, job->batch.count, job->entry.try);
+		run_turn(job);
+		break;
+	case QG_EMPTY:
+		job_drop(job, "nothing left");
+		break;
+	case QG_STALE:
+		stale(job);
+		break;
+	case QG_AWAY:
+	case QG_TIMEOUT:
+	case QG_CANCELLED:
+		break; /* sent again when Redis is back */
+	default:
+		qg_log_error(job->entry.bot, "batch of %s cannot be read: %s",
+			job->entry.conversation, qg_status_text(status));
+		fail_turn(job, "the batch cannot be read");
+		break;
+	}
+}
+
+static void take(struct job *job)
+{
+	job->in_flight = true;
+	qg_queue_take(job->worker->core->queue, &job->entry, took, job);
+}
+
+static void send_done(struct job *job)
+{
+	struct qg_done done = {.replies = &job->reply,
+		.reply_count = job->reply != NULL ? 1 : 0,
+		.history = job->history,
+		.forget_history = job->forget_history,
+		.state = job->state_after};
+	job->in_flight = true;
+	qg_queue_done(job->worker->core->queue, &job->entry, &done, ended, job);
+}
+
+/* A sentence of the bot's own as a reply to the batch. */
+static struct qg_reply *say(struct job *job, const char *key)
+{
+	if (job->batch.count == 0) {
+		return NULL;
+	}
+	const struct qg_message *last = job->batch.messages[job->batch.count - 1];
+	struct qg_reply *reply = qg_reply_create();
+	if (reply == NULL) {
+		return NULL;
+	}
+	char id[33];
+	qg_digest_id(id, job->entry.conversation, last->id, key, NULL);
+	reply->id = qg_str_copy(id);
+	reply->bot = qg_str_copy(job->entry.bot);
+	reply->chat = qg_str_copy(last->chat);
+	reply->conversation = qg_str_copy(job->entry.conversation);
+	reply->chat_type = last->chat_type;
+	reply->handle = qg_str_copy(last->handle);
+	reply->sender = qg_str_copy(last->sender);
+	reply->text = qg_role_words(job->role, key, "asker",
+		last->sender_name != NULL ? last->sender_name : last->sender, NULL);
+	reply->answers = json_pack("[s]", last->id);
+	reply->usage.model = qg_str_copy("offline");
+	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
+	reply->stored_at = job->batch.stored_at[job->batch.count - 1];
+	return reply;
+}
+
+static void send_failure(struct job *job)
+{
+	unsigned step = job->batch.failures < RETRIES ? job->batch.failures : RETRIES - 1;
+	struct qg_reply *apology = job->batch.failures == 0 ? say(job, "apology") : NULL;
+	struct qg_reply *notice =
+		job->batch.failures + 1 >= LAST_FAILURE ? say(job, "gave_up") : NULL;
+	job->in_flight = true;
+	qg_queue_fail(job->worker->core->queue, &job->entry,
+		job->reason != NULL ? job->reason : "failed", qg_clock_wall() + retry_ms[step],
+		apology, notice, ended, job);
+	qg_reply_destroy(apology);
+	qg_reply_destroy(notice);
+}
+
+static void send_back(struct job *job)
+{
+	job->in_flight = true;
+	qg_queue_give_back(job->worker->core->queue, &job->entry, ended, job);
+}
+
+void job_give_back(struct job *job)
+{
+	if (job->turn != NULL) {
+		qg_turn_cancel(job->turn);
+		job->turn = NULL;
+	}
+	if (job->state == JOB_HELD) {
+		job->worker->held_count--;
+	}
+	job->state = JOB_GIVING;
+	if (!job->in_flight) {
+		send_back(job);
+	}
+}

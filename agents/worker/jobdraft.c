@@ -1,0 +1,100 @@
+/* jobdraft.c - snapshots of an answer while its turn runs: the first at once, then at most every 300 ms, one in
+ * flight. A snapshot that Redis does not take is not missed: the next one holds all of the text. */
+#include "worker.h"
+
+#include <stdlib.h>
+
+#include "qg/clock.h"
+#include "qg/str.h"
+
+static json_t *answered(const struct job *job)
+{
+	json_t *ids = json_array();
+	for (size_t i = 0; ids != NULL && i < job->batch.count; i++) {
+		json_array_append_new(ids, json_string(job->batch.messages[i]->id));
+	}
+	return ids;
+}
+
+static void published(void *arg, enum qg_status status);
+
+static void publish(struct job *job)
+{
+	enum { OF_A_TRY = 10000, OF_AN_ENTRY = 100 };
+	const struct qg_message *last = job->batch.messages[job->batch.count - 1];
+	json_t *answers = answered(job);
+	/* grows over entries, tries of an entry, and snapshots of a try */
+	int64_t sequence =
+		((int64_t)job->entry.id * OF_AN_ENTRY + job->entry.try % OF_AN_ENTRY) * OF_A_TRY;
+	if (answers != NULL) {
+		struct qg_draft draft = {.reply = job->draft_reply,
+			.bot = job->entry.bot,
+			.chat = last->chat,
+			.conversation = job->entry.conversation,
+			.handle = last->handle,
+			.answers = answers,
+			.sequence = sequence + job->draft_count++ % OF_A_TRY,
+			.text = job->draft_text};
+		job->draft_flying = true;
+		job->draft_at = qg_clock_mono();
+		job->first_at = job->first_at != 0 ? job->first_at : qg_clock_wall();
+		qg_queue_draft(job->worker->core->queue, &job->entry, &draft, published, job);
+	}
+	json_decref(answers);
+	free(job->draft_text);
+	job->draft_text = NULL;
+}
+
+static void publish_when_due(struct job *job)
+{
+	if (job->draft_text == NULL || job->draft_flying || job->state != JOB_RUNNING) {
+		return;
+	}
+	uint64_t passed = qg_clock_mono() - job->draft_at;
+	if (job->draft_count == 0 || passed >= DRAFT_MS) {
+		publish(job);
+	} else if (!qg_timer_is_active(job->draft_timer)) {
+		qg_timer_start(job->draft_timer, DRAFT_MS - passed);
+	}
+}
+
+static void published(void *arg, enum qg_status status)
+{
+	struct job *job = arg;
+	job->draft_flying = false;
+	if (job->doomed) {
+		job_collect(job);
+	} else if (status == QG_STALE) {
+		job_drop(job, "somebody took over");
+	} else {
+		publish_when_due(job);
+	}
+}
+
+static void timer_fired(void *arg)
+{
+	publish_when_due(arg);
+}
+
+void job_draft(struct job *job, const char *reply_id, const char *text)
+{
+	if (job->draft_reply == NULL) {
+		job->draft_reply = qg_str_copy(reply_id);
+		job->draft_timer = qg_timer_create(job->worker->core->loop, timer_fired, job);
+	}
+	if (job->draft_reply == NULL || job->draft_timer == NULL || job->batch.count == 0) {
+		return;
+	}
+	free(job->draft_text);
+	job->draft_text = qg_str_copy(text);
+	publish_when_due(job);
+}
+
+void job_draft_finish(struct job *job)
+{
+	qg_timer_destroy(job->draft_timer);
+	free(job->draft_reply);
+	free(job->draft_text);
+	job->draft_timer = NULL;
+	job->draft_reply = job->draft_text = NULL;
+}

@@ -1,0 +1,146 @@
+/* worker.h - shared by the files of this folder: the worker, and its jobs. */
+#ifndef QG_WORKER_H
+#define QG_WORKER_H
+
+#include "qg/core.h"
+#include "qg/list.h"
+#include "qg/metrics.h"
+#include "qg/queue.h"
+#include "qg/role.h"
+#include "qg/turn.h"
+
+enum {
+	SLOTS = 256,	  /* turns at once in a process */
+	PULL_MOST = 32,	  /* entries a pull */
+	BEAT_MS = 5000,	  /* a heartbeat of each job */
+	ABORT_MS = 15000, /* without a confirmed one the job is not ours for sure any more */
+	CLAIM_MS = 30000, /* a beat that stands still so long belongs to a dead worker */
+	LOOK_MS = 1000,	  /* how often we look without a bell: ready, pending, due */
+	WAYS = 12,	  /* in which a turn may be answered */
+	DRAFT_MS = 300,	  /* between two snapshots of an answer */
+};
+
+/* A bot's role as it is in force; a turn keeps the one it began with. */
+struct bot_role {
+	struct qg_list link;
+	struct qg_worker *worker;
+	char *bot, *fingerprint;
+	struct qg_role *role;	     /* NULL while the first one opens, or when it failed */
+	unsigned partition, running; /* of its keys; jobs under way */
+	struct {
+		const char *way; /* a literal of the turn */
+		struct qg_metric *turns;
+	} ways[WAYS];
+	bool opening, gone, strange; /* strange: not in our config; asked for again after a while */
+};
+
+enum job_state {
+	JOB_HELD,   /* suspect: waits until nothing else runs */
+	JOB_TAKING, /* take sent, or to be sent when Redis is back */
+	JOB_RUNNING,
+	JOB_DONE, /* done sent, or to be sent */
+	JOB_FAILED,
+	JOB_GIVING,
+};
+
+struct job {
+	struct qg_list link;
+	struct qg_worker *worker;
+	struct bot_role *bot;
+	struct qg_config *config;
+	struct qg_role *role;
+	struct qg_entry entry;
+	struct qg_batch batch;
+	struct qg_turn *turn;
+	enum job_state state;
+	bool in_flight;	    /* the script of this state was sent and is not answered */
+	bool doomed;	    /* dropped while a script was in flight: goes when that is answered */
+	uint64_t confirmed; /* mono ms at which the last confirmed beat (or the pull) was sent */
+	uint64_t beat_sent; /* 0: none outstanding */
+	uint64_t started_us;
+	/* what done stores; kept until it is confirmed */
+	struct qg_reply *reply;
+	json_t *history, *state_after;
+	bool forget_history;
+	char *reason; /* of a failure */
+	/* drafts */
+	struct qg_timer *draft_timer;
+	char *draft_reply, *draft_text;
+	uint64_t draft_at;
+	int64_t first_at; /* wall ms of the first snapshot, 0 none */
+	unsigned draft_count;
+	bool draft_flying;
+};
+
+/* A pending entry as it was seen; its beat stands still since then. */
+struct sight {
+	char *conversation, *owner;
+	uint64_t id, beat, since;
+	unsigned try;
+};
+
+struct partition {
+	struct qg_worker *worker;
+	unsigned number;
+	bool bell;	   /* something may be ready */
+	unsigned reserved; /* slots of the pull in flight; 0: none */
+	uint64_t pull_sent;
+	bool looking;
+	struct sight *sights; /* sorted by conversation */
+	size_t sight_count;
+};
+
+struct qg_worker {
+	struct qg_core *core;
+	struct qg_redis_listener *listener;
+	struct qg_timer *look_timer, *beat_timer, *drain_timer;
+	struct qg_list jobs, bots;
+	unsigned job_count, held_count, suspect_count;
+	unsigned reserved, claiming; /* slots promised to pulls and claims in flight */
+	struct partition *partitions;
+	unsigned partition_count, next;
+	bool up, draining, pulling_soon;
+	void (*drained)(void *arg);
+	void *drained_arg;
+	uint64_t drain_until;
+	struct qg_metric *running, *turn_seconds, *wait_seconds, *stale, *claimed;
+};
+
+/* worker.c */
+void worker_pull_soon(struct qg_worker *worker);
+void worker_ring(struct qg_worker *worker, unsigned partition);
+unsigned worker_free_slots(const struct qg_worker *worker);
+/* A job has gone: perhaps a held one may begin, perhaps the drain is over. */
+void worker_job_ended(struct qg_worker *worker);
+
+/* roles.c */
+void roles_sync(struct qg_worker *worker);
+void roles_finish(struct qg_worker *worker);
+struct bot_role *roles_find(struct qg_worker *worker, const char *bot);
+/* One for a bot our config does not know, so that it is left out for a while. */
+struct bot_role *roles_strange(struct qg_worker *worker, const char *bot);
+void roles_forget_strange(struct qg_worker *worker);
+void roles_collect(struct bot_role *bot);
+
+/* job.c */
+/* Takes the entry (zeroes it). pull_sent: mono ms. */
+void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_sent);
+/* Held jobs begin when they may; the others send again what Redis did not confirm. */
+void job_proceed(struct job *job);
+void job_give_back(struct job *job);
+/* Forgets it without a word to Redis: somebody else has it, or will. */
+void job_drop(struct job *job, const char *why);
+struct job *job_find(struct qg_worker *worker, const char *conversation);
+/* A dropped job goes once its last script was answered. */
+void job_collect(struct job *job);
+
+/* jobdraft.c */
+void job_draft(struct job *job, const char *reply_id, const char *text);
+void job_draft_finish(struct job *job);
+
+/* watch.c */
+void watch_beat(struct qg_worker *worker);
+void watch_look(struct qg_worker *worker);
+void watch_finish(struct qg_worker *worker);
+
+#endif

@@ -1,0 +1,67 @@
+/* app_parts.h - the parts of a running process, each in a file of its own, all owned by app.c. */
+#ifndef QG_GATEWAY_APP_PARTS_H
+#define QG_GATEWAY_APP_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "qg/core.h"
+
+/* ---- app_process.c: who this process is, and who else is alive ---- */
+
+struct qg_processes;
+
+/* Makes data_dir/run, takes a lock on a file of its own there and buries what died long ago. NULL after logging why. */
+struct qg_processes *qg_processes_create(const char *data_dir);
+/* The name of this process start. */
+const char *qg_processes_self(const struct qg_processes *processes);
+bool qg_processes_is_dead(struct qg_processes *processes, const char *process);
+/* Leaves the file, so that others see at once that its owner is gone. Accepts NULL. */
+void qg_processes_destroy(struct qg_processes *processes);
+
+/* ---- app_redis.c: the private server or the external one, and the connection ---- */
+
+struct qg_app_redis;
+
+/* changed(arg, up): up only when the connection stands and the partitions are right. wrong(arg): this Redis was
+ * made with another number of partitions; logged, and the process must end. */
+struct qg_app_redis *qg_app_redis_create(struct qg_core *core, void (*changed)(void *arg, bool up),
+	void (*wrong)(void *arg), void *arg);
+/* Closes the connection while the roles still live: what is under way is answered with QG_CANCELLED, and
+ * core->redis is NULL from then on. Accepts NULL. */
+void qg_app_redis_disconnect(struct qg_app_redis *redis);
+/* Ends the private server; blocks up to some seconds. Accepts NULL. */
+void qg_app_redis_destroy(struct qg_app_redis *redis);
+
+/* ---- app_reload.c: SIGHUP and changed files ---- */
+
+struct qg_app_reload;
+
+/* Watches the config file, bots.d/ and secrets. changed(arg, next): a new snapshot; it is the callee's. */
+struct qg_app_reload *qg_app_reload_create(struct qg_core *core, const char *config_path,
+	void (*changed)(void *arg, struct qg_config *next), void *arg);
+/* Reads the config now. */
+void qg_app_reload_now(struct qg_app_reload *reload);
+void qg_app_reload_destroy(struct qg_app_reload *reload);
+
+/* ---- app_pressure.c: disk and memory ---- */
+
+struct qg_app_pressure;
+
+/* Sets core->refuse while disk or Redis memory is nearly full; and once, when ready, measures what an fsync costs. */
+struct qg_app_pressure *qg_app_pressure_create(struct qg_core *core);
+void qg_app_pressure_destroy(struct qg_app_pressure *pressure);
+/* In a pool thread: 50 fsyncs in data_dir; says when `everysec` is wiser. */
+void qg_app_measure_fsync(struct qg_core *core);
+
+/* ---- app_announce.c: what `run` tells the person who started it ---- */
+
+/* The links of the web bots to a terminal, else where the token lies. address: as bound. */
+void qg_app_announce(
+	const struct qg_core *core, const char *address, const char *token, const char *token_path);
+
+/* Prints problems to standard error, a line each, as the log does not. */
+void qg_app_print_problems(const struct qg_problems *problems);
+
+#endif

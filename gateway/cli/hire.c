@@ -1,0 +1,250 @@
+/* hire.c - `qungong hire`: picks a template, holds its interview, writes the bot's file, says what comes next. */
+#include "hire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "qg/adapter.h"
+#include "qg/log.h"
+#include "qg/role.h"
+
+struct hiring {
+	const struct qg_cli *cli;
+	char *config_dir;
+	struct qg_config *config; /* NULL where there is none yet */
+	char *template_id, *name, *folder;
+	const char *platform;
+	json_t *answers;
+};
+
+static bool is_name(const char *text)
+{
+	size_t size = strlen(text);
+	return size >= 1 && size <= 40 &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+}
+
+static int load_config(struct hiring *hiring)
+{
+	if (!hiring->cli->config_given && access(hiring->cli->config_path, F_OK) != 0) {
+		return QG_CLI_DONE; /* the first bot makes it */
+	}
+	hiring->config = qg_cli_load(hiring->cli);
+	return hiring->config ? QG_CLI_DONE : QG_CLI_WRONG;
+}
+
+static void list_templates(const struct hiring *hiring)
+{
+	struct qg_strings ids = qg_template_list(hiring->config_dir);
+	for (size_t i = 0; i < ids.count; i++) {
+		char *folder = qg_template_find(hiring->config_dir, ids.items[i]);
+		struct qg_problems problems;
+		qg_problems_init(&problems);
+		const struct qg_tree *tree = folder ? qg_template_tree(folder, &problems) : NULL;
+		const struct qg_tree *name = tree ? qg_tree_get(tree, "name") : NULL;
+		fprintf(stderr, "  %-12s %s\n", ids.items[i], name && name->text ? name->text : "");
+		qg_problems_finish(&problems);
+		free(folder);
+	}
+	qg_strings_finish(&ids);
+}
+
+static int choose_template(struct hiring *hiring, const char *given)
+{
+	if (given) {
+		hiring->template_id = qg_str_copy(given);
+	} else {
+		list_templates(hiring);
+		hiring->template_id = qg_cli_ask("要哪个角色？Which role? ");
+	}
+	if (!hiring->template_id || !*hiring->template_id) {
+		return qg_cli_say(hiring->cli, QG_CLI_WRONG,
+			"which template? `qungong templates` lists them");
+	}
+	hiring->folder = qg_template_find(hiring->config_dir, hiring->template_id);
+	if (hiring->folder) {
+		return QG_CLI_DONE;
+	}
+	struct qg_strings ids = qg_template_list(hiring->config_dir);
+	const char *nearest =
+		qg_str_nearest(hiring->template_id, (const char *const *)ids.items, ids.count);
+	int code = qg_cli_say(hiring->cli, QG_CLI_WRONG, "there is no template '%s'%s%s%s",
+		hiring->template_id, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+		nearest ? "'?" : "");
+	qg_strings_finish(&ids);
+	return code;
+}
+
+static int choose_platform(struct hiring *hiring, const char *given)
+{
+	hiring->platform = given ? given : "web";
+	if (qg_adapter_find(hiring->platform)) {
+		return QG_CLI_DONE;
+	}
+	return qg_cli_say(hiring->cli, QG_CLI_WRONG, "--platform '%s' is not one of: %s",
+		hiring->platform, qg_adapter_names());
+}
+
+static bool is_taken(const struct hiring *hiring, const char *name)
+{
+	return hiring->config && qg_config_bot(hiring->config, name);
+}
+
+/* The template's id, or the first of id-2, id-3 ... that is free. */
+static char *free_name(const struct hiring *hiring)
+{
+	char *name = qg_str_copy_n(hiring->template_id, strnlen(hiring->template_id, 36));
+	for (int i = 2; name && is_taken(hiring, name) && i < 100; i++) {
+		free(name);
+		name = qg_str_printf("%.36s-%d", hiring->template_id, i);
+	}
+	return name;
+}
+
+static int choose_name(struct hiring *hiring, const char *given)
+{
+	hiring->name = given ? qg_str_copy(given) : free_name(hiring);
+	if (!given && hiring->name && isatty(STDIN_FILENO)) {
+		char *answer =
+			qg_cli_ask("给它起个代号（小写字母、数字和 -，用在网址里）A name [%s]: ",
+				hiring->name);
+		if (answer && *answer) {
+			free(hiring->name);
+			hiring->name = answer;
+		} else {
+			free(answer);
+		}
+	}
+	if (!hiring->name) {
+		return qg_cli_say(hiring->cli, QG_CLI_FAILED, "out of memory");
+	}
+	if (!is_name(hiring->name)) {
+		return qg_cli_say(hiring->cli, QG_CLI_WRONG,
+			"'%s': a name is 1 to 40 of a-z, 0-9 and '-'", hiring->name);
+	}
+	if (is_taken(hiring, hiring->name)) {
+		return qg_cli_say(
+			hiring->cli, QG_CLI_FAILED, "there is a bot '%s' already", hiring->name);
+	}
+	return QG_CLI_DONE;
+}
+
+static int interview(struct hiring *hiring, const struct qg_strings *given)
+{
+	struct qg_problems problems;
+	qg_problems_init(&problems);
+	const struct qg_tree *tree = qg_template_tree(hiring->folder, &problems);
+	if (problems.errors > 0) {
+		fwrite(problems.text.data, 1, problems.text.size, stderr);
+	}
+	qg_problems_finish(&problems);
+	hiring->answers = json_object();
+	if (!tree || !hiring->answers) {
+		return qg_cli_say(hiring->cli, QG_CLI_WRONG, "the template '%s' cannot be used",
+			hiring->template_id);
+	}
+	return qg_cli_interview(
+		hiring->cli, qg_tree_get(tree, "interview"), given, hiring->answers);
+}
+
+/* A file that the config refuses is taken away again: no half-hired bot stays behind. */
+static int validate(struct hiring *hiring, const char *path)
+{
+	struct qg_problems problems;
+	qg_problems_init(&problems);
+	struct qg_config *after =
+		qg_config_load(hiring->cli->config_path, qg_app_world(), NULL, &problems);
+	bool ok = after && qg_config_bot(after, hiring->name);
+	if (!ok) {
+		unlink(path);
+		fwrite(problems.text.data ? problems.text.data : "", 1, problems.text.size, stderr);
+	}
+	qg_problems_finish(&problems);
+	qg_config_release(hiring->config);
+	hiring->config = after;
+	return ok ? QG_CLI_DONE : qg_cli_say(hiring->cli, QG_CLI_WRONG, "nothing was hired");
+}
+
+static int say_next(const struct hiring *hiring, const char *path)
+{
+	const struct qg_config *config = hiring->config;
+	if (hiring->cli->json) {
+		return qg_cli_print_json(
+			json_pack("{s:s, s:s, s:s, s:s}", "bot", hiring->name, "template",
+				hiring->template_id, "platform", hiring->platform, "file", path));
+	}
+	printf("\n%s 已写入 %s\n", hiring->name, path);
+	printf("下一步 next:\n"
+	       "  qungong test %s      先考一考它 its golden questions\n"
+	       "  qungong chat %s      在终端里聊 talk to it here\n"
+	       "  qungong run          启动；已在运行的服务会自动发现它 a running server notices "
+	       "by itself\n",
+		hiring->name, hiring->name);
+	if (strcmp(hiring->platform, "web") == 0) {
+		printf("  http://%s/chat/%s      网页工作群，令牌在 the token is in "
+		       "%s/admin.token\n",
+			config->admin_listen, hiring->name, config->data_dir);
+	}
+	return QG_CLI_DONE;
+}
+
+static int hire(struct hiring *hiring)
+{
+	struct qg_new_bot bot = {
+		hiring->name, hiring->template_id, hiring->platform, hiring->answers};
+	char *path = NULL;
+	int code = qg_cli_write_bot(hiring->cli, hiring->config_dir, &bot, &path);
+	if (code == QG_CLI_DONE) {
+		code = validate(hiring, path);
+	}
+	if (code == QG_CLI_DONE) {
+		code = say_next(hiring, path);
+	}
+	free(path);
+	return code;
+}
+
+static int run(struct qg_cli *cli)
+{
+	const char *template_id = NULL, *name = NULL, *platform = NULL;
+	struct qg_strings answers = {0};
+	const struct qg_flag flags[] = {
+		{"--name", QG_FLAG_VALUE, &name},
+		{"--platform", QG_FLAG_VALUE, &platform},
+		{"--answers", QG_FLAG_LIST, &answers},
+		{NULL},
+	};
+	struct hiring hiring = {.cli = cli, .config_dir = qg_cli_config_dir(cli)};
+	int code = qg_cli_parse(cli, flags, &template_id, 1);
+	if (code == QG_CLI_DONE && !hiring.config_dir) {
+		code = qg_cli_say(cli, QG_CLI_FAILED, "out of memory");
+	}
+	code = code == QG_CLI_DONE ? load_config(&hiring) : code;
+	code = code == QG_CLI_DONE ? choose_platform(&hiring, platform) : code;
+	code = code == QG_CLI_DONE ? choose_template(&hiring, template_id) : code;
+	code = code == QG_CLI_DONE ? choose_name(&hiring, name) : code;
+	code = code == QG_CLI_DONE ? interview(&hiring, &answers) : code;
+	code = code == QG_CLI_DONE ? hire(&hiring) : code;
+	qg_config_release(hiring.config);
+	qg_strings_finish(&answers);
+	json_decref(hiring.answers);
+	free(hiring.config_dir);
+	free(hiring.template_id);
+	free(hiring.folder);
+	free(hiring.name);
+	return code;
+}
+
+const struct qg_verb qg_cli_hire = {"hire",
+	"[TEMPLATE] [--name N] [--platform P] [--answers KEY=VALUE]...",
+	"让一个角色上岗 · picks a template and holds its interview",
+	"选模板、回答几个问题，写出 bots.d/NAME.yaml；已有的文件不会被覆盖。\n"
+	"--name      代号，用在网址和日志里，默认与模板同名\n"
+	"--platform  默认 web：浏览器里的工作群\n"
+	"--answers   KEY=VALUE，可重复，代替提问；没有终端时用它\n\n"
+	"Writes bots.d/NAME.yaml and never over one that is there. --answers stands in for the "
+	"questions.\n",
+	run};

@@ -1,0 +1,331 @@
+/* bots.c - the bots of the config as running objects: opened, started by their owner, replaced when they change.
+ *
+ * Every gateway has every bot, for webhooks may arrive at any; only the owner of its link starts it and sends. A
+ * changed bot runs beside its successor until what it was sending has ended. */
+#include "gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/log.h"
+#include "qg/str.h"
+
+struct bot *bot_of(struct qg_bot *bot)
+{
+	return bot->owner;
+}
+
+static struct bot *find(struct qg_gateway *gateway, const char *name, bool opening)
+{
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		if (!bot->gone && bot->opening == opening && strcmp(bot->bot.name, name) == 0) {
+			return bot;
+		}
+	}
+	return NULL;
+}
+
+struct bot *bots_find(struct qg_gateway *gateway, const char *name)
+{
+	return find(gateway, name, false);
+}
+
+struct bot *bots_opening(struct qg_gateway *gateway, const char *name)
+{
+	return find(gateway, name, true);
+}
+
+/* ---- what the adapter calls ---- */
+
+static void link_changed(struct qg_bot *adapter_bot, enum qg_link state, const char *why)
+{
+	struct bot *bot = bot_of(adapter_bot);
+	if (bot->state != state) {
+		bot->state = state;
+		qg_log_info(adapter_bot->name, "link %s: %s", state == QG_LINK_UP ? "up" : "down",
+			why != NULL ? why : "");
+	}
+}
+
+static void stopped(struct qg_bot *adapter_bot)
+{
+	struct bot *bot = bot_of(adapter_bot);
+	bot->started = bot->stopping = false;
+	bot->state = QG_LINK_NONE;
+	if (!bot->gone && bot->link->owned && !bot->gateway->draining) {
+		bot_owned(bot); /* it came back while the link was closing */
+	}
+	bot_collect(bot);
+}
+
+static const struct qg_host host = {
+	.receive = inbound_receive,
+	.sent = outbound_sent,
+	.link_changed = link_changed,
+	.stopped = stopped,
+	.replay_drafts = drafts_replay,
+};
+
+/* ---- owning ---- */
+
+static void start(struct bot *bot)
+{
+	const struct qg_adapter *adapter = bot->bot.adapter;
+	if (bot->started || bot->stopping || bot->gone || !bot->ready) {
+		return;
+	}
+	bot->started = true;
+	enum qg_status status = adapter->start != NULL ? adapter->start(&bot->bot) : QG_OK;
+	if (status != QG_OK) {
+		qg_log_error(bot->bot.name, "cannot start: %s", qg_status_text(status));
+	}
+}
+
+struct adopting {
+	struct qg_gateway *gateway;
+	char *bot;
+	uint64_t epoch;
+};
+
+static void adopted(void *arg, enum qg_status status)
+{
+	struct adopting *adopting = arg;
+	struct bot *bot = bots_find(adopting->gateway, adopting->bot);
+	if (bot != NULL && status == QG_OK && bot->link->owned &&
+		bot->link->epoch == adopting->epoch) {
+		bot->adopted = true;
+		start(bot);
+		outbound_look(bot);
+	}
+	free(adopting->bot);
+	free(adopting);
+}
+
+void bot_owned(struct bot *bot)
+{
+	struct adopting *adopting = calloc(1, sizeof(*adopting));
+	if (adopting == NULL || (adopting->bot = qg_str_copy(bot->bot.name)) == NULL) {
+		free(adopting);
+		return; /* asked again when Redis changes */
+	}
+	bot->adopted = false;
+	adopting->gateway = bot->gateway;
+	adopting->epoch = bot->link->epoch;
+	qg_out_adopt(bot->gateway->core->queue, bot->bot.name, bot->link->epoch, adopted, adopting);
+}
+
+static void close_link(struct bot *bot)
+{
+	if (!bot->started || bot->stopping) {
+		return;
+	}
+	if (bot->bot.adapter->stop == NULL) {
+		bot->started = false;
+		return;
+	}
+	bot->stopping = true;
+	bot->bot.adapter->stop(&bot->bot);
+}
+
+void bot_lost(struct bot *bot)
+{
+	bot->adopted = false;
+	outbound_lost(bot);
+	close_link(bot);
+}
+
+/* ---- life ---- */
+
+static void destroy(struct bot *bot)
+{
+	qg_list_remove(&bot->item);
+	inbound_finish(bot);
+	outbound_finish(bot);
+	if (bot->bot.adapter != NULL && bot->bot.state != NULL) {
+		bot->bot.adapter->finish(&bot->bot);
+	}
+	link_destroy(bot->link);
+	free(bot->bot.state);
+	qg_role_release(bot->role);
+	qg_config_release(bot->config);
+	free(bot);
+}
+
+void bot_collect(struct bot *bot)
+{
+	if (bot->gone && !bot->started && !bot->opening && !bot->looking &&
+		qg_list_is_empty(&bot->sendings) && qg_list_is_empty(&bot->unconfirmed)) {
+		destroy(bot);
+	}
+}
+
+void bot_stop(struct bot *bot)
+{
+	bot->gone = true;
+	close_link(bot);
+	bot_collect(bot);
+}
+
+static bool init(struct bot *bot)
+{
+	struct qg_bot *b = &bot->bot;
+	b->title = qg_role_title(bot->role);
+	b->greeting = qg_role_greeting(bot->role);
+	b->suggestions = qg_role_suggestions(bot->role);
+	b->state = calloc(1, b->adapter->state_size > 0 ? b->adapter->state_size : 1);
+	enum qg_status status = b->state != NULL ? b->adapter->init(b) : QG_NO_MEMORY;
+	if (status != QG_OK) {
+		qg_log_error(
+			b->name, "its platform refuses the settings: %s", qg_status_text(status));
+	}
+	return status == QG_OK;
+}
+
+/* The link, and with it the lease, passes from a former bot of the name to its successor. */
+static bool inherit_link(struct bot *bot, struct bot *former)
+{
+	if (former == NULL) {
+		bot->link = link_create(bot->gateway, bot);
+		return bot->link != NULL;
+	}
+	bot->link = former->link;
+	bot->link->bot = bot;
+	former->link = NULL;
+	bot_stop(former);
+	return true;
+}
+
+static void put_in_force(struct bot *bot)
+{
+	bot->ready = true;
+	if (bot->link->owned) {
+		bot_owned(bot);
+	} else if (bot->gateway->up) {
+		links_look(bot->gateway);
+	}
+}
+
+static void opened(void *arg, struct qg_role *role, const char *words)
+{
+	struct bot *bot = arg;
+	struct bot *former = bots_find(bot->gateway, bot->bot.name);
+	bot->role = role;
+	if (role == NULL && !bot->gone) {
+		qg_log_error(bot->bot.name, "its role cannot be used: %s",
+			words != NULL ? words : "unknown reason");
+	}
+	bool ok = role != NULL && !bot->gone && init(bot);
+	bot->opening = false;
+	if (ok && inherit_link(bot, former)) {
+		put_in_force(bot);
+		return;
+	}
+	if (!bot->gone) {
+		qg_log_error(bot->bot.name, former != NULL ? "stays as it was" : "is off");
+	}
+	bot->gone = true;
+	bot_collect(bot);
+}
+
+static struct qg_metric *counter(const struct bot *bot, const char *name, const char *help)
+{
+	char labels[96];
+	snprintf(labels, sizeof(labels), "bot=\"%s\"", bot->bot.name);
+	return qg_metric_counter(name, labels, help);
+}
+
+static void make_metrics(struct bot *bot)
+{
+	bot->received = counter(bot, "messages_stored_total", "Messages stored");
+	bot->duplicates = counter(bot, "messages_duplicate_total", "Messages delivered again");
+	bot->unselected =
+		counter(bot, "messages_unselected_total", "Messages the trigger did not select");
+	bot->refused = counter(
+		bot, "messages_refused_total", "Messages refused: mailbox full, Redis away");
+	bot->sent = counter(bot, "parts_sent_total", "Parts of replies sent");
+	bot->repeated = counter(bot, "parts_repeated_total", "Parts sent again, outcome unknown");
+	bot->buried = counter(bot, "replies_dead_total", "Replies that became dead letters");
+}
+
+static struct bot *create(struct qg_gateway *gateway, const struct qg_bot_config *config)
+{
+	struct bot *bot = calloc(1, sizeof(*bot));
+	if (bot == NULL) {
+		return NULL;
+	}
+	struct qg_core *core = gateway->core;
+	bot->gateway = gateway;
+	bot->config = qg_config_take(core->config);
+	bot->bot = (struct qg_bot){.adapter = qg_adapter_find(config->platform),
+		.host = &host,
+		.config = config,
+		.loop = core->loop,
+		.redis = core->redis,
+		.redis_url = core->redis_url,
+		.name = config->name,
+		.prefix =
+			qg_queue_prefix(core->queue, qg_queue_partition(core->queue, config->name)),
+		.data_dir = core->data_dir,
+		.owner = bot};
+	qg_list_init(&bot->item);
+	qg_list_init(&bot->unconfirmed);
+	qg_list_init(&bot->sendings);
+	if (bot->bot.adapter == NULL) {
+		destroy(bot);
+		return NULL;
+	}
+	make_metrics(bot);
+	return bot;
+}
+
+static bool is_current(const struct bot *bot, const struct qg_bot_config *config)
+{
+	return bot != NULL && strcmp(bot->bot.config->fingerprint, config->fingerprint) == 0;
+}
+
+static void sync_bot(struct qg_gateway *gateway, const struct qg_bot_config *config)
+{
+	struct bot *coming = bots_opening(gateway, config->name);
+	if (is_current(coming, config)) {
+		return;
+	}
+	if (coming != NULL) {
+		coming->gone = true; /* changed again before it was ready */
+	} else if (is_current(bots_find(gateway, config->name), config)) {
+		return;
+	}
+	struct bot *bot = create(gateway, config);
+	if (bot == NULL) {
+		qg_log_error(config->name,
+			"is off: out of memory, or platform '%s' is not built in",
+			config->platform);
+		return;
+	}
+	qg_list_add(&gateway->bots, &bot->item);
+	bot->opening = true;
+	qg_role_open(gateway->core->loop, config, gateway->core->config->dir,
+		gateway->core->data_dir, opened, bot);
+}
+
+void bots_sync(struct qg_gateway *gateway)
+{
+	const struct qg_config *config = gateway->core->config;
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		if (!bot->gone && qg_config_bot(config, bot->bot.name) == NULL) {
+			bot_stop(bot);
+		}
+	}
+	for (size_t i = 0; i < config->bot_count; i++) {
+		sync_bot(gateway, &config->bots[i]);
+	}
+}
+
+void bots_finish(struct qg_gateway *gateway)
+{
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		destroy(QG_CONTAINER(item, struct bot, item));
+	}
+}

@@ -1,0 +1,267 @@
+/* inbound.c - step 2: a decoded message is selected, stored, and only then acknowledged.
+ *
+ * Messages wait in order of arrival until Redis confirms them. When a connection breaks, nobody knows which of
+ * them ran: all go again, in order, and the dedupe key makes the second copy harmless. A platform that redelivers
+ * hears "not stored" after two seconds and comes again; for one that does not they are held, up to a ceiling. */
+#include "gateway.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/clock.h"
+#include "qg/crypto.h"
+#include "qg/log.h"
+#include "qg/str.h"
+
+struct inbound {
+	struct qg_list item;
+	struct bot *bot;
+	struct qg_message *message;
+	char *conversation;
+	bool selected, in_flight, refusing, abandoned;
+	int64_t accepted;
+	uint64_t began;
+	size_t bytes;
+	qg_stored_fn stored;
+	void *arg;
+	enum qg_status answer; /* of a deferred one */
+};
+
+static void send_one(struct inbound *inbound);
+
+static void destroy(struct inbound *inbound)
+{
+	struct bot *bot = inbound->bot;
+	qg_list_remove(&inbound->item);
+	bot->held--;
+	bot->held_bytes -= inbound->bytes;
+	qg_message_destroy(inbound->message);
+	free(inbound->conversation);
+	free(inbound);
+	bot_collect(bot);
+}
+
+/* The platform hears how it ended; once. */
+static void answer(struct inbound *inbound, enum qg_status status)
+{
+	qg_stored_fn stored = inbound->stored;
+	inbound->stored = NULL;
+	if (stored != NULL) {
+		stored(inbound->arg, status);
+	}
+}
+
+static bool contains_keyword(const struct qg_bot_config *config, const char *text)
+{
+	char *folded = qg_str_fold(text);
+	bool found = false;
+	for (size_t i = 0; folded != NULL && i < config->keywords.count && !found; i++) {
+		char *keyword = qg_str_fold(config->keywords.items[i]);
+		found = keyword != NULL && strstr(folded, keyword) != NULL;
+		free(keyword);
+	}
+	free(folded);
+	return found;
+}
+
+static bool is_selected(const struct qg_bot_config *config, const struct qg_message *message)
+{
+	if (message->chat_type == QG_CHAT_DIRECT || message->kind != QG_MESSAGE_TEXT ||
+		message->mentions_bot) {
+		return true;
+	}
+	return config->trigger == QG_TRIGGER_ALWAYS ||
+	       (config->trigger == QG_TRIGGER_KEYWORDS && contains_keyword(config, message->text));
+}
+
+/* What the chat is told when its mailbox is full. */
+static struct qg_reply *make_refusal(const struct inbound *inbound)
+{
+	const struct qg_message *message = inbound->message;
+	struct qg_reply *reply = qg_reply_create();
+	if (reply == NULL) {
+		return NULL;
+	}
+	char id[33];
+	qg_digest_id(id, inbound->conversation, message->id, "full", NULL);
+	reply->id = qg_str_copy(id);
+	reply->bot = qg_str_copy(inbound->bot->bot.name);
+	reply->chat = qg_str_copy(message->chat);
+	reply->conversation = qg_str_copy(inbound->conversation);
+	reply->chat_type = message->chat_type;
+	reply->handle = qg_str_copy(message->handle);
+	reply->sender = qg_str_copy(message->sender);
+	reply->text = qg_role_words(inbound->bot->role, "full", NULL);
+	reply->answers = json_pack("[s]", message->id);
+	reply->usage.model = qg_str_copy("offline");
+	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
+	reply->stored_at = inbound->accepted;
+	return reply;
+}
+
+static void count(struct inbound *inbound, enum qg_status status)
+{
+	struct bot *bot = inbound->bot;
+	struct qg_metric *metric = status == QG_DUPLICATE ? bot->duplicates
+				   : status != QG_OK	  ? bot->refused
+				   : inbound->selected	  ? bot->received
+							  : bot->unselected;
+	qg_metric_add(metric, 1);
+	if (status == QG_OK) {
+		qg_metric_observe_us(bot->gateway->store_seconds,
+			qg_clock_mono_us() - inbound->message->received_us);
+	}
+	qg_log_write(QG_LOG_DEBUG, bot->bot.name, inbound->message->id, "%s",
+		status == QG_OK ? (inbound->selected ? "stored" : "noted, not selected")
+				: qg_status_text(status));
+}
+
+static bool is_unknown(enum qg_status status)
+{
+	return status == QG_AWAY || status == QG_TIMEOUT || status == QG_CANCELLED;
+}
+
+static void confirmed(void *arg, enum qg_status status)
+{
+	struct inbound *inbound = arg;
+	inbound->in_flight = false;
+	if (inbound->abandoned) {
+		destroy(inbound);
+		return;
+	}
+	if (status == QG_NOT_FOUND && !inbound->refusing) {
+		inbound->refusing = true;
+		send_one(inbound);
+		return;
+	}
+	bool hold = !inbound->bot->bot.adapter->can.redelivers;
+	if (is_unknown(status) || (status == QG_BUSY && hold)) {
+		return; /* goes again with all others when Redis is back, or expires */
+	}
+	count(inbound, status);
+	answer(inbound, status);
+	destroy(inbound);
+}
+
+static void send_one(struct inbound *inbound)
+{
+	struct bot *bot = inbound->bot;
+	struct qg_reply *refusal = inbound->refusing ? make_refusal(inbound) : NULL;
+	struct qg_ingest ingest = {.bot = bot->bot.name,
+		.conversation = inbound->conversation,
+		.message = inbound->message,
+		.window_ms = bot->bot.adapter->can.dedupe_ms,
+		.selected = inbound->selected,
+		.now = inbound->accepted,
+		.refusal = refusal};
+	inbound->in_flight = true;
+	qg_queue_ingest(bot->gateway->core->queue, &ingest, confirmed, inbound);
+	qg_reply_destroy(refusal);
+}
+
+void inbound_resend(struct bot *bot)
+{
+	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
+		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
+		if (!inbound->in_flight) {
+			send_one(inbound);
+		}
+	}
+}
+
+void inbound_expire(struct bot *bot)
+{
+	uint64_t now = qg_clock_mono();
+	bool hold = !bot->bot.adapter->can.redelivers;
+	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
+		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
+		if (hold) {
+			if (!inbound->in_flight && bot->gateway->up) {
+				send_one(inbound);
+			}
+		} else if (now - inbound->began >= HOLD_MS) {
+			qg_metric_add(bot->refused, 1);
+			answer(inbound, QG_AWAY);
+			inbound->abandoned = true;
+			if (!inbound->in_flight) {
+				destroy(inbound);
+				return; /* the bot may be gone with its last message; the next look goes on */
+			}
+		}
+	}
+}
+
+static void answer_later(void *arg)
+{
+	struct inbound *inbound = arg;
+	qg_metric_add(inbound->bot->refused, 1);
+	answer(inbound, inbound->answer);
+	destroy(inbound);
+}
+
+/* stored() must not come from inside receive(). */
+static void refuse(struct inbound *inbound, enum qg_status status)
+{
+	inbound->answer = status;
+	inbound->in_flight = true; /* leave it alone until then */
+	if (qg_loop_defer(inbound->bot->bot.loop, answer_later, inbound) != QG_OK) {
+		answer_later(inbound);
+	}
+}
+
+static size_t size_of(const struct qg_message *message)
+{
+	return sizeof(struct inbound) + sizeof(*message) + strlen(message->text) +
+	       (message->feed_event != NULL ? strlen(message->feed_event) : 0);
+}
+
+static bool is_crowded(const struct bot *bot)
+{
+	bool redelivers = bot->bot.adapter->can.redelivers;
+	return bot->held > (redelivers ? FLYING_MOST : HELD_MOST) ||
+	       bot->held_bytes > (redelivers ? FLYING_BYTES : HELD_BYTES);
+}
+
+void inbound_receive(
+	struct qg_bot *adapter_bot, struct qg_message *message, qg_stored_fn stored, void *arg)
+{
+	struct bot *bot = bot_of(adapter_bot);
+	struct inbound *inbound = calloc(1, sizeof(*inbound));
+	if (inbound == NULL) {
+		qg_message_destroy(message);
+		stored(arg, QG_NO_MEMORY);
+		return;
+	}
+	*inbound = (struct inbound){.bot = bot,
+		.message = message,
+		.conversation =
+			qg_conversation_name(bot->bot.config->scope, bot->bot.name, message),
+		.selected = is_selected(bot->bot.config, message),
+		.accepted = qg_clock_wall(),
+		.began = qg_clock_mono(),
+		.bytes = size_of(message),
+		.stored = stored,
+		.arg = arg};
+	qg_list_add(&bot->unconfirmed, &inbound->item);
+	bot->held++;
+	bot->held_bytes += inbound->bytes;
+	if (inbound->conversation == NULL) {
+		refuse(inbound, QG_NO_MEMORY);
+	} else if (bot->gone || bot->gateway->core->refuse || is_crowded(bot)) {
+		refuse(inbound, QG_BUSY);
+	} else if (bot->gateway->up) {
+		send_one(inbound);
+	}
+}
+
+void inbound_finish(struct bot *bot)
+{
+	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
+		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
+		answer(inbound, QG_CANCELLED);
+		qg_list_remove(&inbound->item);
+		qg_message_destroy(inbound->message);
+		free(inbound->conversation);
+		free(inbound);
+	}
+}

@@ -1,0 +1,262 @@
+/* links.c - leases: one gateway owns a link, and with it sends for its bots.
+ *
+ * A row in Redis never expires and its epoch only grows. Nobody's clock is compared with another's: who takes a
+ * link has seen the same row for 8 s of its own clock, or knows that the owner's process is dead, and the script
+ * checks that it is still unchanged. The owner sends nothing once its last confirmed renewal was sent over 5 s
+ * ago. Redis being away costs no link: only a newer epoch does. */
+#include "gateway.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/clock.h"
+#include "qg/log.h"
+#include "qg/str.h"
+
+struct link *link_create(struct qg_gateway *gateway, struct bot *bot)
+{
+	struct link *link = calloc(1, sizeof(*link));
+	if (link == NULL) {
+		return NULL;
+	}
+	/* webhook and web bots have no connection to share: the bot is the link */
+	link->id = qg_str_printf("bot:%s", bot->bot.name);
+	if (link->id == NULL) {
+		free(link);
+		return NULL;
+	}
+	link->gateway = gateway;
+	link->bot = bot;
+	link->partition = qg_queue_partition(gateway->core->queue, link->id);
+	qg_list_add(&gateway->links, &link->item);
+	return link;
+}
+
+/* For another gateway to take at once. */
+static void release(struct link *link)
+{
+	if (link->owned && link->gateway->up) {
+		qg_lease_release(link->gateway->core->queue, link->id, link->epoch, NULL, NULL);
+	}
+	link->owned = false;
+}
+
+void link_destroy(struct link *link)
+{
+	if (link == NULL) {
+		return;
+	}
+	release(link);
+	qg_list_remove(&link->item);
+	free(link->id);
+	free(link->seen);
+	free(link);
+}
+
+bool link_may_send(const struct link *link)
+{
+	return link != NULL && link->owned &&
+	       qg_clock_mono() - link->confirmed <= qg_clock_scaled(SEND_MS);
+}
+
+static struct link *find(struct qg_gateway *gateway, const char *id)
+{
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		struct link *link = QG_CONTAINER(item, struct link, item);
+		if (strcmp(link->id, id) == 0) {
+			return link;
+		}
+	}
+	return NULL;
+}
+
+static void count_owned(struct qg_gateway *gateway)
+{
+	int64_t owned = 0;
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		owned += QG_CONTAINER(item, struct link, item)->owned ? 1 : 0;
+	}
+	qg_metric_set(gateway->links_owned, owned);
+}
+
+static void lose(struct link *link, const char *why)
+{
+	qg_log_info(link->bot->bot.name, "its link is owned elsewhere now: %s", why);
+	link->owned = false;
+	count_owned(link->gateway);
+	bot_lost(link->bot);
+}
+
+/* ---- taking ---- */
+
+struct taking {
+	struct qg_gateway *gateway;
+	char *link;
+	uint64_t sent;
+};
+
+static void took(void *arg, enum qg_status status, uint64_t epoch, int64_t kicked_until)
+{
+	struct taking *taking = arg;
+	struct link *link = find(taking->gateway, taking->link);
+	if (link != NULL && link->taking) {
+		link->taking = false;
+		if (status == QG_OK) {
+			link->owned = true;
+			link->epoch = epoch;
+			link->kicked_until = kicked_until;
+			link->confirmed = taking->sent;
+			link->owned_since = qg_clock_mono();
+			qg_metric_add(taking->gateway->epochs, 1);
+			qg_log_info(link->bot->bot.name, "link taken, epoch %llu",
+				(unsigned long long)epoch);
+			count_owned(taking->gateway);
+			bot_owned(link->bot);
+		}
+	}
+	free(taking->link);
+	free(taking);
+}
+
+static void take(struct link *link)
+{
+	struct taking *taking = calloc(1, sizeof(*taking));
+	if (taking == NULL || (taking->link = qg_str_copy(link->id)) == NULL) {
+		free(taking);
+		return;
+	}
+	taking->gateway = link->gateway;
+	taking->sent = qg_clock_mono();
+	link->taking = true;
+	qg_lease_take(link->gateway->core->queue, link->id, link->seen, took, taking);
+}
+
+/* The row as it was just read; NULL: there is none. */
+static void judge(struct link *link, const struct qg_lease_row *row)
+{
+	const char *text = row != NULL ? row->row : NULL;
+	uint64_t now = qg_clock_mono();
+	if (link->owned || link->taking || link->gateway->draining || !link->bot->ready) {
+		return;
+	}
+	if (!qg_str_equal(link->seen, text)) {
+		free(link->seen);
+		link->seen = qg_str_copy(text);
+		link->seen_since = now;
+	}
+	bool free_now = row == NULL || strcmp(row->gateway, "-") == 0 ||
+			qg_process_is_dead(link->gateway->core, row->gateway);
+	if (free_now || now - link->seen_since >= qg_clock_scaled(TAKE_MS)) {
+		take(link);
+	}
+}
+
+static const struct qg_lease_row *row_of(
+	const struct link *link, const struct qg_lease_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(rows[i].link, link->id) == 0) {
+			return &rows[i];
+		}
+	}
+	return NULL;
+}
+
+static void looked(void *arg, enum qg_status status, unsigned partition,
+	const struct qg_lease_row *rows, size_t count)
+{
+	struct qg_gateway *gateway = arg;
+	if (status != QG_OK) {
+		return;
+	}
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		struct link *link = QG_CONTAINER(item, struct link, item);
+		if (link->partition == partition && !link->owned) {
+			judge(link, row_of(link, rows, count));
+		}
+	}
+}
+
+void links_look(struct qg_gateway *gateway)
+{
+	unsigned partitions = qg_queue_partitions(gateway->core->queue);
+	for (unsigned p = 0; p < partitions; p++) {
+		QG_LIST_FOR_EACH (item, &gateway->links) {
+			const struct link *link = QG_CONTAINER(item, struct link, item);
+			if (link->partition == p && !link->owned) {
+				qg_lease_look(gateway->core->queue, p, looked, gateway);
+				break;
+			}
+		}
+	}
+}
+
+/* ---- renewing ---- */
+
+struct renewal {
+	struct qg_gateway *gateway;
+	unsigned partition;
+	uint64_t sent;
+};
+
+static void renewed(void *arg, enum qg_status status, const char *const *lost, size_t count)
+{
+	struct renewal renewal = *(struct renewal *)arg;
+	struct qg_gateway *gateway = renewal.gateway;
+	free(arg);
+	if (status != QG_OK) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct link *link = find(gateway, lost[i]);
+		if (link != NULL && link->owned && link->owned_since < renewal.sent) {
+			lose(link, "a newer epoch");
+		}
+	}
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		struct link *link = QG_CONTAINER(item, struct link, item);
+		/* one taken after the renewal was sent was not in it */
+		if (link->partition == renewal.partition && link->owned &&
+			link->owned_since < renewal.sent && link->confirmed < renewal.sent) {
+			link->confirmed = renewal.sent;
+		}
+	}
+}
+
+static void renew_partition(struct qg_gateway *gateway, unsigned partition)
+{
+	size_t count = 0, room = 0;
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		room++;
+	}
+	struct qg_lease *leases = calloc(room + 1, sizeof(*leases));
+	struct renewal *renewal = calloc(1, sizeof(*renewal));
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		const struct link *link = QG_CONTAINER(item, struct link, item);
+		if (leases != NULL && link->partition == partition && link->owned) {
+			leases[count++] = (struct qg_lease){link->id, link->epoch};
+		}
+	}
+	if (renewal == NULL || count == 0) {
+		free(renewal);
+	} else {
+		*renewal = (struct renewal){gateway, partition, qg_clock_mono()};
+		qg_lease_renew(gateway->core->queue, partition, leases, count, renewed, renewal);
+	}
+	free(leases);
+}
+
+void links_renew(struct qg_gateway *gateway)
+{
+	unsigned partitions = qg_queue_partitions(gateway->core->queue);
+	for (unsigned p = 0; gateway->up && p < partitions; p++) {
+		renew_partition(gateway, p);
+	}
+}
+
+void links_release(struct qg_gateway *gateway)
+{
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		release(QG_CONTAINER(item, struct link, item));
+	}
+}
