@@ -11,6 +11,7 @@
 
 #include "qg/clock.h"
 #include "qg/json.h"
+#include "qg/str.h"
 #include "text.h"
 
 #define TELL_AGAIN_MS (5 * 60 * 1000) /* between two lines "I am quiet" */
@@ -77,14 +78,20 @@ bool qg_handover_wanted(const struct qg_turn *turn)
 	return false;
 }
 
+/* The owner has answered that question of the interview. */
+static bool is_known(const struct qg_role *role, const char *name)
+{
+	const char *value = qg_json_str(role->values, name, "");
+	return value[0] != '\0' &&
+	       !qg_str_equal(value, qg_json_str(role->words, "answer_missing", ""));
+}
+
 void qg_handover_do(struct qg_turn *turn)
 {
 	const struct qg_role *role = turn->request.role;
-	const char *phone = qg_json_str(role->values, "phone", ""),
-		   *hours = qg_json_str(role->values, "hours", "");
-	const char *words = phone[0] == '\0'   ? "handover_no_phone"
-			    : hours[0] == '\0' ? "handover_no_hours"
-					       : "handover_asker";
+	const char *words = !is_known(role, "phone")   ? "handover_no_phone"
+			    : !is_known(role, "hours") ? "handover_no_hours"
+						       : "handover_asker";
 	char minutes[24];
 	snprintf(minutes, sizeof(minutes), "%lld",
 		(long long)((role->handover_quiet_ms + 59999) / 60000));

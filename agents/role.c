@@ -62,15 +62,33 @@ void qg_role_release(struct qg_role *role)
 
 /* ---- filling ---- */
 
+/* What the owner must answer and has not is said to be open: a blank would read as an answer. */
+static void fill_gaps(const struct qg_template *template, const json_t *words, json_t *values)
+{
+	const struct qg_tree *interview = qg_tree_get(template->root, "interview");
+	for (size_t i = 0; interview != NULL && i < interview->count; i++) {
+		const struct qg_tree *key = qg_tree_get(interview->items[i], "key");
+		const struct qg_tree *required = qg_tree_get(interview->items[i], "required");
+		if (key != NULL && key->text != NULL && required != NULL &&
+			qg_str_equal(required->text, "true") &&
+			qg_json_str(values, key->text, "")[0] == '\0') {
+			json_object_set_new(values, key->text,
+				json_string(qg_json_str(words, "answer_missing", "?")));
+		}
+	}
+}
+
 /* Every variable has a value, so that none stays in braces; those of the interview come from the
  * owner. */
-static json_t *make_values(const struct qg_template *template, const json_t *answers)
+static json_t *make_values(
+	const struct qg_template *template, const json_t *words, const json_t *answers)
 {
 	json_t *values = json_object();
 	for (size_t i = 0; values != NULL && i < template->variables.count; i++) {
 		const char *name = template->variables.items[i];
 		json_object_set_new(values, name, json_string(qg_json_str(answers, name, "")));
 	}
+	fill_gaps(template, words, values);
 	return values;
 }
 
@@ -163,9 +181,9 @@ static struct qg_role *make_role(
 	}
 	role->references = 1;
 	role->bot = qg_str_copy(opening->bot);
-	role->values = make_values(template, opening->answers);
 	role->words =
 		qg_words_load(opening->config_dir, opening->language, opening->overrides, problems);
+	role->values = make_values(template, role->words, opening->answers);
 	if (role->bot == NULL || role->values == NULL || role->words == NULL ||
 		!fill_texts(role, template) || !make_search(opening, role, template, problems)) {
 		destroy(role);

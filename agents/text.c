@@ -61,6 +61,9 @@ static const char32_t *const fillers[] = {
 
 static const char32_t negations[] = U"不没";
 
+#define MAX_PARTS 32
+#define ASKING_BYTES 768 /* of the end of a sentence, where it asks */
+
 static size_t length_of(const char32_t *text)
 {
 	size_t count = 0;
@@ -295,7 +298,7 @@ enum qg_status qg_text_split(const char *text, bool clauses, struct qg_strings *
 				  : 0;
 		bool cut = ends_question(code) || (clauses && ends_clause(code, before, after));
 		before = code;
-		if (!cut) {
+		if (!cut || parts->count + 1 >= MAX_PARTS) { /* the rest of a flood is one part */
 			continue;
 		}
 		if (add_part(parts, text + start, at - start) != QG_OK) {
@@ -311,6 +314,8 @@ bool qg_text_asks(const char *text)
 	static const char *const marks[] = {"?", "吗", "呢", "什么", "怎么", "怎样", "如何", "多少",
 		"几", "哪", "谁", "能不能", "可以", "可不可以", "有没有", "要不要", "是不是",
 		"为什么", "啥", "多久", "多长", "告诉", "帮", "请", "查", "发一下"};
+	size_t size = strlen(text);
+	text += size > ASKING_BYTES ? size - ASKING_BYTES : 0;
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		if (qg_text_has(text, marks[i])) {
 			return true;

@@ -8,6 +8,8 @@
 
 #include "text.h"
 
+#define MAX_TEXT 4096 /* bytes of a message that is taken apart */
+
 /* Two questions of the same entry get one answer. */
 static void add_faq(struct qg_turn *turn, const struct qg_faq_match *match)
 {
@@ -48,8 +50,19 @@ static bool try_clauses(struct qg_turn *turn, const char *question)
 	return all;
 }
 
+/* A text of pages is no FAQ, and its beginning says what to search for; a model gets all of it. */
+static bool open_long_text(struct qg_turn *turn, const char *text, size_t size)
+{
+	QG_AUTO(qg_str_free) char *start = qg_str_copy_n(text, qg_utf8_cut(text, size, MAX_TEXT));
+	return start != NULL && qg_strings_add(&turn->open, start) == QG_OK;
+}
+
 bool qg_turn_ask_faq(struct qg_turn *turn, const char *text)
 {
+	size_t size = strlen(text);
+	if (size > MAX_TEXT) {
+		return turn->open.count >= QG_MAX_QUESTIONS || open_long_text(turn, text, size);
+	}
 	if (try_faq(turn, text) || try_clauses(turn, text)) {
 		return true;
 	}

@@ -84,9 +84,10 @@ static void check_required(const struct qg_tree *at, const struct qg_tree *answe
 		const struct qg_tree *answer = answers ? qg_tree_get(answers, key->text) : NULL;
 		if (!answer || answer->kind != QG_TREE_SCALAR || !*answer->text) {
 			const struct qg_tree *ask = qg_tree_get(interview->items[i], "ask");
-			qg_problem_error(problems, answers ? answers : at,
-				"the template needs an answer to '%s' (%s)", key->text,
-				ask && ask->text ? ask->text : "?");
+			qg_problem_warn(problems, answers ? answers : at,
+				"the template asks for '%s' (%s): until it is answered the bot "
+				"says that it does not know",
+				key->text, ask && ask->text ? ask->text : "?");
 		}
 	}
 }
@@ -116,12 +117,18 @@ static const struct qg_tree *template_defaults(const struct qg_config *config, c
 	return tree;
 }
 
+static char *template_folder(const struct qg_config *config, const char *id)
+{
+	return qg_template_find(config->dir, id);
+}
+
 const struct qg_config_world *qg_app_world(void)
 {
 	static struct qg_config_world world = {
 		.platform_options = platform_options,
 		.check_bot = check_bot,
 		.template_defaults = template_defaults,
+		.template_folder = template_folder,
 	};
 	world.platforms = qg_adapter_names();
 	return &world;

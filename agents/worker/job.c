@@ -292,6 +292,7 @@ static void run_turn(struct job *job)
 		.config = job->config,
 		.bot = bot,
 		.role = job->role,
+		.conversation = job->entry.conversation,
 		.messages = job->batch.messages,
 		.stored_at = job->batch.stored_at,
 		.count = job->batch.count,

@@ -110,9 +110,15 @@ static void sync_bot(struct qg_worker *worker, const struct qg_bot_config *confi
 	free(bot->fingerprint);
 	bot->fingerprint = fingerprint;
 	bot->strange = false;
-	bot->opening = true;
-	qg_role_open(worker->core->loop, config, worker->core->config->dir, worker->core->data_dir,
-		opened, bot);
+	enum qg_status status = qg_role_open(worker->core->loop, config, worker->core->config->dir,
+		worker->core->data_dir, opened, bot);
+	bot->opening = status == QG_OK;
+	if (status != QG_OK) {
+		qg_log_error(bot->bot, "its role is not read: %s; the next reload tries again",
+			qg_status_text(status));
+		free(bot->fingerprint);
+		bot->fingerprint = NULL;
+	}
 }
 
 void roles_sync(struct qg_worker *worker)

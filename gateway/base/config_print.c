@@ -104,6 +104,20 @@ static void add_models(const struct qg_config_part *own, const struct qg_config_
 	}
 }
 
+/* Who edits a template and reloads wants to see it. */
+static void add_template(
+	const struct qg_config_loader *loader, const struct qg_bot_config *bot, struct walk *walk)
+{
+	const struct qg_config_world *world = loader->world;
+	QG_AUTO(qg_str_free)
+	char *folder = world->template_folder != NULL && bot->template_id != NULL
+			       ? world->template_folder(loader->config, bot->template_id)
+			       : NULL;
+	if (folder != NULL) {
+		add_file(walk, folder, 0);
+	}
+}
+
 void qg_config_fingerprint(const struct qg_config_loader *loader, const struct qg_config_part *own,
 	struct qg_bot_config *bot)
 {
@@ -121,6 +135,7 @@ void qg_config_fingerprint(const struct qg_config_loader *loader, const struct q
 	add_text("customer_name", bot->customer_name, &text);
 	qg_buf_printf(&text, "usd_cny=%.17g\n", loader->config->usd_cny);
 	add_models(own, loader->sources->part, bot, &walk);
+	add_template(loader, bot, &walk);
 	for (size_t i = 0; i < bot->knowledge.count; i++) {
 		add_file(&walk, bot->knowledge.items[i], 0);
 	}

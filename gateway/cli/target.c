@@ -250,10 +250,14 @@ struct qg_role *qg_cli_open_role(
 	}
 	qg_clock_set_zone(target->bot->timezone);
 	struct opening opening = {.loop = loop};
-	qg_role_open(loop, target->bot, target->config_dir, data_dir, role_ready, &opening);
-	qg_loop_run(loop);
+	enum qg_status status =
+		qg_role_open(loop, target->bot, target->config_dir, data_dir, role_ready, &opening);
+	if (status == QG_OK) {
+		qg_loop_run(loop);
+	}
 	if (!opening.role) {
-		qg_cli_say(cli, QG_CLI_FAILED, "%s: %s", target->bot->name, opening.words);
+		qg_cli_say(cli, QG_CLI_FAILED, "%s: %s", target->bot->name,
+			status == QG_OK ? opening.words : qg_status_text(status));
 	}
 	return opening.role;
 }

@@ -304,9 +304,14 @@ static void sync_bot(struct qg_gateway *gateway, const struct qg_bot_config *con
 		return;
 	}
 	qg_list_add(&gateway->bots, &bot->item);
-	bot->opening = true;
-	qg_role_open(gateway->core->loop, config, gateway->core->config->dir,
-		gateway->core->data_dir, opened, bot);
+	enum qg_status status = qg_role_open(gateway->core->loop, config,
+		gateway->core->config->dir, gateway->core->data_dir, opened, bot);
+	bot->opening = status == QG_OK;
+	if (status != QG_OK) {
+		qg_log_error(config->name, "is not read: %s; the next reload tries again",
+			qg_status_text(status));
+		bot_stop(bot);
+	}
 }
 
 void bots_sync(struct qg_gateway *gateway)

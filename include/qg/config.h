@@ -102,6 +102,9 @@ struct qg_config_world {
 	const struct qg_tree *(*template_defaults)(const struct qg_config *config, const char *id,
 		const struct qg_tree *at, const struct qg_tree *answers,
 		struct qg_problems *problems);
+	/* Its folder, whose files are part of a bot's fingerprint; yours to free, NULL for none.
+	 * May be NULL. */
+	char *(*template_folder)(const struct qg_config *config, const char *id);
 };
 
 /* Reads path and bots.d/ beside it. The new snapshot with one reference, or NULL when

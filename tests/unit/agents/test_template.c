@@ -265,7 +265,8 @@ START_TEST(failing_allocations_leak_nothing)
 {
 	char folder[128];
 	snprintf(folder, sizeof(folder), "%s/templates/shop", world.dir);
-	world_write(&world, "templates/shop/cases.yaml", "- {ask: a, expect: [b], offline: true}\n");
+	world_write(
+		&world, "templates/shop/cases.yaml", "- {ask: a, expect: [b], offline: true}\n");
 	if (qg_test_malloc_works()) {
 		ck_assert_int_gt(qg_test_each_malloc(load_once, folder), 100);
 	}

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "main.h"
 #include "qg/clock.h"
@@ -293,6 +294,32 @@ START_TEST(a_mention_without_words_is_greeted)
 }
 END_TEST
 
+static double cpu_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* Nothing that a peer can send may hold the loop; the bound leaves room for sanitizers. */
+START_TEST(floods_of_text_cost_little)
+{
+	static const char *const pieces[] = {
+		"停车？", "a?", "？", "，停车", "好", "\n", "转", "{{"};
+	char *text = calloc(1, 65537);
+	size_t size = strlen(pieces[_i]);
+	for (size_t at = 0; at + size < 65536; at += size) {
+		memcpy(text + at, pieces[_i], size);
+	}
+	double before = cpu_ms();
+	world_say(&world, text, NULL);
+	double spent = cpu_ms() - before;
+	ck_assert_int_eq(world.status, QG_OK);
+	ck_assert_msg(spent < 60, "%s: %.1f ms", pieces[_i], spent);
+	free(text);
+}
+END_TEST
+
 START_TEST(a_repeated_turn_has_the_same_reply_id)
 {
 	world_say(&world, "几点开门", NULL);
@@ -492,6 +519,7 @@ int main(void)
 	tcase_add_test(all, two_questions_get_two_answers);
 	tcase_add_test(all, messages_of_one_batch_get_one_answer);
 	tcase_add_test(all, a_mention_without_words_is_greeted);
+	tcase_add_loop_test(all, floods_of_text_cost_little, 0, 8);
 	tcase_add_test(all, a_repeated_turn_has_the_same_reply_id);
 	tcase_add_test(all, words_of_users_name_no_variable);
 	tcase_add_test(all, a_model_streams_drafts_and_gets_the_label);
