@@ -1,0 +1,176 @@
+#!/bin/sh
+# The command line of the real program: verbs, exit codes, what it says, what it writes. Prints "ok NAME" or
+# "FAIL NAME" a test; exit 1 if anything failed. usage: cli.sh PATH-OF-QUNGONG
+bin=$(realpath "${1:?path of qungong}") || exit 2
+root=$(cd "$(dirname "$0")/../.." && pwd)
+export QUNGONG_TEMPLATES="$root/templates"
+here=$(mktemp -d) || exit 2
+cd "$here" || exit 2
+failed=0
+trap 'rm -rf "$here"' EXIT
+
+# try NAME CODE ARGUMENTS...: runs the program without a terminal and compares the exit code.
+try() {
+	name=$1
+	want=$2
+	shift 2
+	"$bin" "$@" >out 2>err </dev/null
+	got=$?
+	if [ "$got" -ne "$want" ]; then
+		failed=1
+		echo "FAIL $name: exit code $got, not $want"
+		sed 's/^/     /' err | head -n 5
+		return 1
+	fi
+	echo "ok   $name"
+}
+
+# says NAME WORDS [FILE]: the output of the last run (or FILE) holds the words.
+says() {
+	if grep -qF -- "$2" "${3:-out}"; then
+		echo "ok   $1"
+	else
+		failed=1
+		echo "FAIL $1: no '$2' in ${3:-out}"
+		sed 's/^/     /' "${3:-out}" | head -n 5
+	fi
+}
+
+# holds NAME COMMAND...: the command succeeds.
+holds() {
+	name=$1
+	shift
+	if "$@" >/dev/null 2>&1; then
+		echo "ok   $name"
+	else
+		failed=1
+		echo "FAIL $name"
+	fi
+}
+
+# ---- verbs ----
+try "no verb is wrong use" 2
+says "and lists the verbs" "templates" err
+try "help" 0 help
+try "help of a verb" 0 help run
+says "names its flags" "--admin-listen"
+try "a verb's --help" 0 hire --help
+try "an unknown verb is wrong use" 2 chekc
+says "with a suggestion" "did you mean 'check'" err
+for verb in usage doctor records backup restore export erase login audit; do
+	try "'$verb' is refused by name" 2 $verb
+	says "and says so" "not built into this version" err
+done
+try "an unknown flag is wrong use" 2 check --shcema
+says "with a suggestion for the flag" "did you mean '--schema'" err
+try "a flag without its value" 2 run --role
+try "a role that is none" 2 run --role both
+try "-c without a file" 2 check -c
+try "a word too many" 2 version now
+try "version" 0 version
+says "says what is built in" "platforms: web"
+try "version as JSON, --json first" 0 --json version
+says "is JSON" '"platforms":"web"'
+
+# ---- check ----
+try "check without a config" 2 check
+mkdir broken
+cat >broken/qungong.yaml <<'Y'
+listen: 127.0.0.1:0
+lisen: 127.0.0.1:1
+bots:
+  - name: a
+    template: restaurant
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+    platform: slack
+  - name: b
+    template: restorant
+    platform: web
+  - name: c
+    template: restaurant
+    platform: web
+    answers: {shop_nam: 小满, phone: "1", hours: 早}
+    scope: thread
+  - name: d
+    template: restaurant
+    platform: web
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+    scope: thread
+Y
+try "a broken config" 2 check -c broken/qungong.yaml
+says "names the unknown key with line and column" "broken/qungong.yaml:2:1: lisen:"
+says "suggests the right one" "did you mean 'listen'"
+says "lists what platforms there are" "broken/qungong.yaml:7:15: bots[0].platform: 'slack' is not one of"
+says "suggests a template" "did you mean 'restaurant'"
+says "suggests an answer" "did you mean 'shop_name'"
+says "names the missing answer" "'shop_name'"
+says "knows what a platform cannot do" "bots[3].scope:"
+try "the same as JSON" 2 check -c broken/qungong.yaml --json
+says "is JSON too" '"ok":false'
+try "run refuses it" 2 run -c broken/qungong.yaml
+try "the schema" 0 check --schema
+says "is a schema" '"admin_listen"'
+holds "and JSON" python3 -m json.tool out
+
+# ---- templates ----
+try "templates" 0 templates
+says "lists the restaurant" "restaurant"
+try "one in detail" 0 templates restaurant
+says "shows its interview" "shop_name"
+try "one as JSON" 0 templates restaurant --json
+holds "is JSON" python3 -m json.tool out
+try "one that is not there" 2 templates restorant
+try "a skeleton" 0 templates --new mine
+try "the skeleton's own cases hold" 0 test template:mine
+try "never over one that is there" 1 templates --new mine
+try "a bad id" 2 templates --new 'My/Role'
+
+# ---- hire ----
+try "hire without the answers" 2 hire restaurant --name xiaoman
+holds "leaves no file" test ! -e bots.d/xiaoman.yaml
+try "hire" 0 hire restaurant --name xiaoman --answers shop_name=小满 --answers 'phone=$5 #"1"' --answers hours=早10点
+holds "wrote the file" test -f bots.d/xiaoman.yaml
+try "what it wrote is right" 0 check
+printf '我要投诉\n' | "$bin" chat xiaoman --json >out 2>err
+says "the answers came through with their odd characters" '$5 #\"1\"'
+cp bots.d/xiaoman.yaml before
+try "hire never overwrites" 1 hire restaurant --name xiaoman --answers shop_name=a --answers phone=b --answers hours=c
+holds "the file is as it was" cmp before bots.d/xiaoman.yaml
+try "hire with a question nobody asked" 2 hire restaurant --name x --answers shop=1
+try "hire with a bad name" 2 hire restaurant --name Big --answers shop_name=a --answers phone=b --answers hours=c
+try "hire on a platform not built" 2 hire restaurant --name x --platform wecom
+try "hire of no template" 2 hire restorant --name x
+says "suggests one" "did you mean 'restaurant'" err
+printf '小满\n021\n十点\n' | "$bin" hire restaurant --name piped >out 2>err
+says "an interview from a pipe" "bots.d/piped.yaml"
+
+# ---- chat, test ----
+printf '有停车位吗\n/help\n' | "$bin" chat xiaoman >out 2>err
+says "chat answers" "三小时"
+says "with its cost" "offline · 0 tokens"
+try "chat with nobody" 2 chat
+try "chat with somebody unknown" 2 chat nobody
+try "test of a template" 0 test template:restaurant
+says "says what was left out" "left out"
+try "test as JSON" 0 test template:restaurant --json
+holds "is JSON as well" python3 -m json.tool out
+mkdir -p templates/wrong && cp -r templates/mine/. templates/wrong/ && sed -i 's/^id: .*/id: wrong/' templates/wrong/template.yaml
+printf -- '- ask: 几点上班\n  expect: [不会有的话]\n  offline: true\n' >templates/wrong/cases.yaml
+try "a failed case is exit 1" 1 test template:wrong
+says "and shown" "FAIL"
+try "a model that is not there" 2 test xiaoman --model nope
+
+# ---- pause, resume, fire: the server is stopped ----
+sed -i 's/:8080/:0/; s/:8081/:0/' qungong.yaml
+try "pause" 0 pause xiaoman --json
+says "says so" '"paused":true'
+try "resume" 0 resume xiaoman
+try "pause nobody" 2 pause nobody
+holds "no server stays behind" sh -c '! redis-cli -s data/redis/redis.sock ping'
+try "fire asks first" 1 fire xiaoman
+holds "and changes nothing" test -f bots.d/xiaoman.yaml
+try "fire" 0 fire xiaoman --yes
+holds "renames the file" test -f bots.d/xiaoman.yaml.fired
+try "fired is gone" 2 fire xiaoman --yes
+
+exit $failed
