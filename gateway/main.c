@@ -38,6 +38,7 @@ static const struct qg_verb *const verbs[] = {
 	&qg_cli_resume,
 	&qg_cli_chat,
 	&qg_cli_test,
+	&qg_cli_queue,
 	&qg_cli_version,
 	&usage_verb,
 	&doctor_verb,

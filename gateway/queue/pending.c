@@ -1,8 +1,10 @@
 /* pending.c - entries that workers have, and taking one over from a worker that fell silent. */
 #include "internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "qg/log.h"
 #include "qg/str.h"
 
 void qg_pending_finish(struct qg_pending *pending)
@@ -80,20 +82,30 @@ static void claimed(void *arg, enum qg_status status, const struct qg_redis_repl
 	free(claim);
 }
 
+/* Aborts for no memory, as flight_new() does: who waits for a claim counts it. */
+static struct claim *claim_new(
+	struct qg_queue *queue, const struct qg_entry *entry, qg_entries_fn fn, void *arg)
+{
+	struct claim *claim = calloc(1, sizeof(*claim));
+	if (claim != NULL) {
+		claim->flight = (struct flight){queue, (void (*)(void))fn, arg, entry->partition};
+		claim->conversation = qg_str_copy(entry->conversation);
+		claim->id = qg_str_printf("%" PRIu64, entry->id);
+	}
+	if (claim == NULL || claim->conversation == NULL || claim->id == NULL) {
+		qg_log_error(NULL, "out of memory");
+		abort();
+	}
+	return claim;
+}
+
 void qg_queue_claim(
 	struct qg_queue *queue, const struct qg_pending *pending, qg_entries_fn fn, void *arg)
 {
 	const struct qg_entry *entry = &pending->entry;
-	struct claim *claim = calloc(1, sizeof(*claim));
+	struct claim *claim = claim_new(queue, entry, fn, arg);
 	struct call call;
 	call_init(&call);
-	if (claim == NULL || (claim->conversation = qg_str_copy(entry->conversation)) == NULL ||
-		(claim->id = qg_str_printf("%llu", (unsigned long long)entry->id)) == NULL) {
-		free(claim != NULL ? claim->conversation : NULL);
-		free(claim);
-		return; /* the next look claims it */
-	}
-	claim->flight = (struct flight){queue, (void (*)(void))fn, arg, entry->partition};
 	call_str(&call, queue->consumer);
 	call_str(&call, entry->conversation);
 	call_str(&call, claim->id);

@@ -4,7 +4,5 @@ if not holds(conversation, ARGV[3], ARGV[4], ARGV[5]) or redis.call('HGET', c, '
 	return { 'stale' }
 end
 even_when_full()
-local e = redis.call('HMGET', c, 'n', 'by', 'suspect')
-local found = tonumber(e[1] or 0) > 0 and e[2] and e[2] ~= '' and e[2] ~= ARGV[1]
 redis.call('HSET', c, 'own', ARGV[1], 'try', tonumber(ARGV[5]) + 1, 'beat', 0)
-return { 'ok', tostring(tonumber(ARGV[5]) + 1), (found or e[3]) and '1' or '0' }
+return { 'ok', tostring(tonumber(ARGV[5]) + 1), is_suspect(conversation, ARGV[1]) }

@@ -71,6 +71,13 @@ local function holds(conversation, id, consumer, try)
 	return e[1] == id and e[2] == 'P' and e[3] == consumer and e[4] == try
 end
 
+-- Must the batch run alone in this consumer's process? A crash was counted for it, or will be by its take: it is in
+-- flight under another's name.
+local function is_suspect(conversation, consumer)
+	local e = redis.call('HMGET', P .. 'c:' .. conversation, 'suspect', 'n', 'by')
+	return (e[1] or (tonumber(e[2] or 0) > 0 and e[3] and e[3] ~= '' and e[3] ~= consumer)) and '1' or '0'
+end
+
 -- Appends a message that was accepted, and schedules its conversation where it was not.
 local function store(conversation, wire)
 	redis.call('RPUSH', P .. 'm:' .. conversation, wire)

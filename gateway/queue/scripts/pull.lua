@@ -17,11 +17,11 @@ while #out < most and passed < redis.call('LLEN', P .. 'ring') do
 			redis.call('RPUSH', P .. 'ring', bot)
 		end
 		local c = P .. 'c:' .. (conversation or '')
-		local e = redis.call('HMGET', c, 'id', 'suspect', 'state')
-		if e[3] == 'R' then
+		local e = redis.call('HMGET', c, 'id', 'state')
+		if e[2] == 'R' then
 			redis.call('HSET', c, 'state', 'P', 'own', ARGV[1], 'try', 1, 'beat', 0)
 			redis.call('SADD', P .. 'pend', conversation)
-			out[#out + 1] = { conversation, e[1], '1', e[2] or '0' }
+			out[#out + 1] = { conversation, e[1], '1', is_suspect(conversation, ARGV[1]) }
 			given[bot] = (given[bot] or 0) + 1
 		end
 		passed = 0

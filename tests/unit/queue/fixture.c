@@ -64,9 +64,8 @@ static void setup(void)
 	qg_test_redis_do(server, "FLUSHALL", NULL);
 	loop = qg_loop_create(1);
 	guard = qg_timer_create(loop, too_late, NULL);
-	struct qg_redis_options options = {.url = qg_test_redis_url(server),
-		.scripts = qg_queue_scripts,
-		.changed = changed};
+	struct qg_redis_options options = {
+		.url = qg_test_redis_url(server), .scripts = qg_queue_scripts, .changed = changed};
 	redis = qg_redis_create(loop, &options, error);
 	ck_assert_msg(redis != NULL, "%s", error);
 	wait_for(&connected);
@@ -230,7 +229,8 @@ void wait_for_windows(void)
 
 static bool is_bounded(const char *key)
 {
-	static const char *const counters[] = {"seq", "deadseq", "depth", "buried", "epoch", "lease"};
+	static const char *const counters[] = {
+		"seq", "deadseq", "depth", "buried", "epoch", "lease"};
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		if (strcmp(key, counters[i]) == 0) {
 			return true;
@@ -310,8 +310,8 @@ enum qg_status put(const struct put *p)
 	struct simple simple = {0};
 	const char *bot = p->bot != NULL ? p->bot : BOT;
 	const char *chat = p->chat != NULL ? p->chat : CHAT;
-	char *name = p->conversation != NULL ? copy(p->conversation)
-					     : qg_str_printf("%s/%s", bot, chat);
+	char *name =
+		p->conversation != NULL ? copy(p->conversation) : qg_str_printf("%s/%s", bot, chat);
 	struct qg_message *message = qg_message_create();
 	message->id = copy(p->id);
 	message->kind = p->kind;
@@ -320,8 +320,7 @@ enum qg_status put(const struct put *p)
 	message->sender = copy(p->sender != NULL ? p->sender : "li");
 	message->text = copy(p->text != NULL ? p->text : "hi");
 	message->feed_event = copy(p->event);
-	struct qg_reply *refusal =
-		p->refusal != NULL ? make_reply(p->refusal, chat, "full") : NULL;
+	struct qg_reply *refusal = p->refusal != NULL ? make_reply(p->refusal, chat, "full") : NULL;
 	struct qg_ingest ingest = {.bot = bot,
 		.conversation = name,
 		.message = message,
@@ -585,8 +584,8 @@ struct heads {
 	int64_t next;
 };
 
-static void heads_came(void *arg, enum qg_status status, struct qg_head *list, size_t count,
-	int64_t next_due)
+static void heads_came(
+	void *arg, enum qg_status status, struct qg_head *list, size_t count, int64_t next_due)
 {
 	struct heads *came = arg;
 	ck_assert_uint_le(count, MOST);

@@ -33,7 +33,8 @@ struct qg_redis_reply *ask(const char *verb, const char *key, ...) __attribute__
 /* An integer answer, or a string that is a number; 0 for nil. */
 int64_t ask_int(const char *verb, const char *key, ...) __attribute__((sentinel));
 /* Asserts that a string answer is text; NULL: nil. */
-void expect_text(const char *text, const char *verb, const char *key, ...) __attribute__((sentinel));
+void expect_text(const char *text, const char *verb, const char *key, ...)
+	__attribute__((sentinel));
 /* Waiting messages as counted. */
 int64_t depth_of(const char *bot);
 /* The admin script's check of all conversations and of the depth finds nothing. */

@@ -174,7 +174,8 @@ START_TEST(all_partitions_are_read)
 	char name[64], wire[64];
 	static const char *const bots[] = {"b1", "b2"};
 	for (size_t i = 0; i < 2; i++) {
-		snprintf(name, sizeof(name), "%sage", qg_queue_prefix(wide, qg_queue_partition(wide, bots[i])));
+		snprintf(name, sizeof(name), "%sage",
+			qg_queue_prefix(wide, qg_queue_partition(wide, bots[i])));
 		snprintf(wire, sizeof(wire), "%s/x", bots[i]);
 		qg_test_redis_do(server, "ZADD", name, "5", wire, NULL);
 	}
@@ -223,7 +224,9 @@ START_TEST(many_dead_letters_are_read_in_pages)
 	for (int i = 1; i <= 250; i++) {
 		snprintf(number, sizeof(number), "%d", i);
 		snprintf(letter, sizeof(letter),
-			"{\"kind\":\"message\",\"bot\":\"b\",\"place\":\"b/c\",\"at\":%d,\"data\":\"\"}", 1000 - i);
+			"{\"kind\":\"message\",\"bot\":\"b\",\"place\":\"b/"
+			"c\",\"at\":%d,\"data\":\"\"}",
+			1000 - i);
 		qg_redis_reply_free(ask("HSET", "dead", number, letter, NULL));
 	}
 	qg_redis_reply_free(ask("HSET", "dead", "251", "garbage", NULL));
@@ -307,8 +310,8 @@ END_TEST
 
 START_TEST(what_is_no_id_is_said)
 {
-	static const char *const ids[] = {"", "1", "-", "0-", "-1", "0-0", "1-1", "0-1x", "x-1", "0--1",
-		"99999999999999999999-1", "0-99999999999999999999"};
+	static const char *const ids[] = {"", "1", "-", "0-", "-1", "0-0", "1-1", "0-1x", "x-1",
+		"0--1", "99999999999999999999-1", "0-99999999999999999999"};
 	struct qg_queue_admin a = admin();
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		ck_assert_int_eq(qg_queue_admin_retry(&a, ids[i], error), QG_INVALID);
@@ -413,7 +416,8 @@ START_TEST(what_is_scheduled_without_mail_is_removed)
 	PUT(.id = "m1");
 	qg_redis_reply_free(ask("DEL", "m:" TALK, NULL));
 	json_t *found = qg_queue_admin_check(&a, error);
-	ck_assert_uint_eq(json_array_size(json_object_get(found, "repaired")), 2); /* and the depth */
+	ck_assert_uint_eq(
+		json_array_size(json_object_get(found, "repaired")), 2); /* and the depth */
 	json_decref(found);
 	expect_sound();
 	ck_assert_int_eq(depth_of(BOT), 0);
@@ -490,8 +494,8 @@ int main(void)
 	tcase_add_test(tcase, a_dropped_letter_is_gone);
 	tcase_add_test(tcase, what_is_no_id_is_said);
 	tcase_add_test(tcase, no_redis_is_said);
-	tcase_add_loop_test(tcase, damage_is_found_and_repaired, 0,
-		sizeof(damages) / sizeof(damages[0]));
+	tcase_add_loop_test(
+		tcase, damage_is_found_and_repaired, 0, sizeof(damages) / sizeof(damages[0]));
 	tcase_add_test(tcase, a_retry_that_was_lost_is_repaired);
 	tcase_add_test(tcase, what_is_scheduled_without_mail_is_removed);
 	tcase_add_test(tcase, a_wrong_count_is_repaired);

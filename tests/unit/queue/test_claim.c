@@ -248,6 +248,29 @@ START_TEST(a_counted_message_stays_suspect_until_it_is_gone)
 }
 END_TEST
 
+/* Given back before its take, as a drain does: the crash of the one before is still to be counted. */
+START_TEST(giving_back_hides_no_crash)
+{
+	struct qg_entry entry = two_messages_pulled(ann);
+	expect_batch(ann, &entry, "m1 m2");
+	qg_entry_finish(&entry);
+	entry = claim_now(ben, TALK);
+	ck_assert(entry.suspect);
+	ck_assert_int_eq(give(ben, &entry), QG_OK);
+	qg_entry_finish(&entry);
+	entry = pull_one(ben);
+	ck_assert(entry.suspect);
+	expect_batch(ben, &entry, "m1");
+	expect_text("1", "HGET", "c:" TALK, "km1", NULL);
+	ck_assert_int_eq(give(ben, &entry), QG_OK);
+	qg_entry_finish(&entry);
+	entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1");
+	expect_text("1", "HGET", "c:" TALK, "km1", NULL);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
 START_TEST(suspicion_outlives_a_failure)
 {
 	struct qg_entry entry = two_messages_pulled(ann);
@@ -324,6 +347,7 @@ int main(void)
 	tcase_add_test(tcase, a_worker_that_died_before_its_take_counts_nothing);
 	tcase_add_test(tcase, a_batch_under_another_name_is_a_crash);
 	tcase_add_test(tcase, a_counted_message_stays_suspect_until_it_is_gone);
+	tcase_add_test(tcase, giving_back_hides_no_crash);
 	tcase_add_test(tcase, suspicion_outlives_a_failure);
 	tcase_add_test(tcase, over_ten_crashes_are_a_dead_letter);
 	tcase_add_test(tcase, scripts_come_back);

@@ -100,7 +100,8 @@ START_TEST(a_run_keeps_its_key)
 	expect_run("daily", NOW + 10);
 	plan("daily", (int64_t[]){NOW + 5, NOW + 10, NOW + 20}, 3);
 	ck_assert_uint_eq(due(NOW + 15), 1);
-	expect_no_entry(ann); /* the latest of the two was made before, and the earlier one missed */
+	expect_no_entry(
+		ann); /* the latest of the two was made before, and the earlier one missed */
 	ck_assert_int_eq(ask_int("HGET", "i:daily", "missed", NULL), 1);
 	due(NOW + 20);
 	expect_run("daily", NOW + 20);

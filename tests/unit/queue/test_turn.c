@@ -32,8 +32,8 @@ static void pull_names(struct qg_queue *queue, unsigned most, unsigned each,
 
 static void three_bots(void)
 {
-	static const char *const rows[][2] = {{"ash", "1"}, {"ash", "2"}, {"ash", "3"}, {"ash", "4"},
-		{"elm", "1"}, {"elm", "2"}, {"oak", "1"}};
+	static const char *const rows[][2] = {{"ash", "1"}, {"ash", "2"}, {"ash", "3"},
+		{"ash", "4"}, {"elm", "1"}, {"elm", "2"}, {"oak", "1"}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		PUT(.bot = rows[i][0], .chat = rows[i][1], .id = rows[i][1]);
 	}
@@ -288,8 +288,8 @@ START_TEST(done_sent_twice_is_done_once)
 }
 END_TEST
 
-static void remember(struct qg_queue *queue, const char *id, int elements, bool forget,
-	const char *state)
+static void remember(
+	struct qg_queue *queue, const char *id, int elements, bool forget, const char *state)
 {
 	PUT(.id = id);
 	struct qg_entry entry = pull_one(queue);
@@ -575,7 +575,8 @@ static void rows_came(void *arg, enum qg_status status, const char *const *rows,
 	came->came = true;
 	came->count = count;
 	for (size_t i = 0; i < count; i++) {
-		ck_assert_int_eq(qg_draft_decode(rows[i], strlen(rows[i]), &came->draft, &holder), QG_OK);
+		ck_assert_int_eq(
+			qg_draft_decode(rows[i], strlen(rows[i]), &came->draft, &holder), QG_OK);
 		snprintf(came->text, sizeof(came->text), "%s", came->draft.text);
 		json_decref(holder);
 	}
