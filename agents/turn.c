@@ -421,6 +421,18 @@ static void begin(void *arg)
 
 /* ---- life ---- */
 
+/* The same for a repeated turn; another one where the batch is another, for what answers two messages is not the
+ * answer to one of them. */
+static void name_reply(struct qg_turn *turn, const char *conversation)
+{
+	qg_digest_id(turn->id, conversation, turn->request.messages[0]->id, NULL);
+	for (size_t i = 1; i < turn->request.count; i++) {
+		char before[sizeof(turn->id)];
+		memcpy(before, turn->id, sizeof(before));
+		qg_digest_id(turn->id, before, turn->request.messages[i]->id, NULL);
+	}
+}
+
 struct qg_turn *qg_turn_start(
 	const struct qg_turn_request *request, const struct qg_turn_host *host, void *arg)
 {
@@ -445,7 +457,7 @@ struct qg_turn *qg_turn_start(
 			qg_str_printf("%s/%s", request->bot->name, request->messages[0]->chat);
 	}
 	if (conversation != NULL) {
-		qg_digest_id(turn->id, conversation, request->messages[0]->id, NULL);
+		name_reply(turn, conversation);
 	}
 	if (turn->history == NULL || turn->sources == NULL || conversation == NULL ||
 		qg_loop_defer(request->loop, begin, turn) != QG_OK) {

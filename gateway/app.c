@@ -384,11 +384,25 @@ static bool prepare(struct app *app)
 	return app->terminate && app->interrupt && app->deadline;
 }
 
+static void redis_gone(struct app *app)
+{
+	if (app->gateway) {
+		qg_gateway_redis_changed(app->gateway, false);
+	}
+	if (app->worker) {
+		qg_worker_redis_changed(app->worker, false);
+	}
+}
+
 /* The reverse of start and prepare; accepts what never came to be. */
 static void stop(struct app *app)
 {
 	struct qg_core *core = &app->core;
 	qg_app_redis_disconnect(app->redis); /* outstanding callbacks find their owners */
+	redis_gone(app);
+	if (core->loop) {
+		qg_loop_finish_work(core->loop); /* what the pool does for them too */
+	}
 	qg_app_reload_destroy(app->reload);
 	qg_app_pressure_destroy(app->pressure);
 	qg_http_server_destroy(app->admin);

@@ -179,7 +179,7 @@ static void note_dead(struct qg_processes *processes, int fd, const char *name)
 bool qg_processes_is_dead(struct qg_processes *processes, const char *process)
 {
 	uint64_t now = qg_clock_mono();
-	if (!processes->looked || now - processes->looked_at >= LOOK_MS) {
+	if (!processes->looked || now - processes->looked_at >= qg_clock_scaled(LOOK_MS)) {
 		processes->looked = true;
 		processes->looked_at = now;
 		qg_strings_finish(&processes->dead);

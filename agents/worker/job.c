@@ -14,7 +14,7 @@
 #include "qg/log.h"
 #include "qg/str.h"
 
-static const unsigned retry_ms[] = {2000, 10000, 30000, 60000};
+static const unsigned retry_ms[] = {2000, 10000, 30000, RETRY_MOST_MS};
 enum { RETRIES = sizeof(retry_ms) / sizeof(retry_ms[0]), LAST_FAILURE = 5 };
 
 static void take(struct job *job);
@@ -87,7 +87,8 @@ static void end(struct job *job)
 	job->doomed = true;
 	is_over(job);
 	worker->partitions[partition].bell = true;
-	worker_job_ended(worker);
+	worker_settle(worker);
+	worker_pull_soon(worker);
 }
 
 void job_collect(struct job *job)
@@ -127,23 +128,14 @@ void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_s
 	qg_list_add(&worker->jobs, &job->link);
 	worker->job_count++;
 	bot->running++;
+	worker->suspect_count += job->entry.suspect ? 1 : 0;
+	job->state = JOB_HELD;
+	worker->held_count++;
 	if (bot->role == NULL || worker->draining) {
-		worker->suspect_count += job->entry.suspect ? 1 : 0;
-		job->state = JOB_TAKING;
 		job_give_back(job);
-		return;
+	} else {
+		job->role = qg_role_take(bot->role);
 	}
-	job->role = qg_role_take(bot->role);
-	job->state = JOB_TAKING;
-	if (job->entry.suspect) {
-		job->state = JOB_HELD;
-		worker->suspect_count++;
-		worker->held_count++;
-		if (worker->job_count > 1) {
-			return;
-		}
-	}
-	job_proceed(job);
 }
 
 void job_proceed(struct job *job)
@@ -213,6 +205,7 @@ static void ended(void *arg, enum qg_status status)
 	case QG_TIMEOUT:
 	case QG_CANCELLED:
 	case QG_BUSY:
+	case QG_NO_MEMORY:
 		break; /* sent again when Redis is back, or has room, by the next beat */
 	default:
 		not_stored(job, status);
@@ -338,7 +331,9 @@ static void took(void *arg, enum qg_status status, struct qg_batch *batch)
 	case QG_AWAY:
 	case QG_TIMEOUT:
 	case QG_CANCELLED:
-		break; /* sent again when Redis is back */
+	case QG_BUSY:
+	case QG_NO_MEMORY:
+		break; /* sent again when Redis is back, or has room, by the next beat */
 	default:
 		qg_log_error(job->entry.bot, "batch of %s cannot be read: %s",
 			job->entry.conversation, qg_status_text(status));
@@ -355,7 +350,8 @@ static void take(struct job *job)
 
 static void send_done(struct job *job)
 {
-	struct qg_done done = {.replies = &job->reply,
+	struct qg_done done = {.batch = job->batch.count,
+		.replies = &job->reply,
 		.reply_count = job->reply != NULL ? 1 : 0,
 		.history = job->history,
 		.forget_history = job->forget_history,

@@ -55,18 +55,6 @@ struct bot_role *roles_strange(struct qg_worker *worker, const char *name)
 	return bot;
 }
 
-/* Roles of processes differ for a while during a reload: ask again for what we did not know. */
-void roles_forget_strange(struct qg_worker *worker)
-{
-	QG_LIST_FOR_EACH (item, &worker->bots) {
-		struct bot_role *bot = QG_CONTAINER(item, struct bot_role, link);
-		if (bot->strange) {
-			bot->gone = true;
-			roles_collect(bot);
-		}
-	}
-}
-
 static void sync_bot(struct qg_worker *worker, const struct qg_bot_config *config);
 
 static void opened(void *arg, struct qg_role *role, const char *words)

@@ -74,8 +74,9 @@ static void claimed(void *arg, enum qg_status status, struct qg_entry *entries, 
 		qg_metric_add(worker->claimed, 1);
 		qg_log_info(entries[0].bot, "turn of %s taken over, try %u",
 			entries[0].conversation, entries[0].try);
-		job_begin(worker, &entries[0], qg_clock_mono());
+		job_begin(worker, &entries[0], partition->claim_sent);
 	}
+	worker_settle(worker);
 }
 
 /* Since when has this very beat been seen? */
@@ -128,6 +129,8 @@ static void looked(void *arg, enum qg_status status, struct qg_pending *rows, si
 		uint64_t since = seen_since(partition, &rows[i], now);
 		if (may_claim(worker) && is_orphan(worker, &rows[i], since, now)) {
 			worker->claiming++;
+			partition->claim_sent =
+				now; /* earlier ones were answered before this look */
 			qg_queue_claim(worker->core->queue, &rows[i], claimed, partition);
 		}
 		sights[kept++] = (struct sight){.conversation = rows[i].entry.conversation,
@@ -152,15 +155,31 @@ static void moved(void *arg, enum qg_status status, size_t count)
 	}
 }
 
+/* Retries wait for a time of the wall clock. After it was set back that time is far away again: what waits then
+ * is made due once, which brings a retry a minute forward at most. */
+static void watch_clock(struct qg_worker *worker)
+{
+	enum { SET_BACK_MS = 2000 };
+	int64_t ahead = qg_clock_wall() - (int64_t)qg_clock_mono();
+	int64_t back = worker->wall_ahead - ahead;
+	worker->wall_ahead = ahead;
+	for (unsigned p = 0; back > SET_BACK_MS && p < worker->partition_count; p++) {
+		worker->partitions[p].set_back += back + RETRY_MOST_MS;
+	}
+}
+
 void watch_look(struct qg_worker *worker)
 {
+	watch_clock(worker);
 	for (unsigned p = 0; p < worker->partition_count; p++) {
 		struct partition *partition = &worker->partitions[p];
 		if (partition->looking) {
 			continue;
 		}
 		partition->looking = true;
-		qg_queue_due(worker->core->queue, p, qg_clock_wall(), moved, partition);
+		qg_queue_due(worker->core->queue, p, qg_clock_wall() + partition->set_back, moved,
+			partition);
+		partition->set_back = 0;
 		qg_queue_pending(worker->core->queue, p, looked, partition);
 	}
 }

@@ -2,8 +2,9 @@
  *
  * A bot may begin a turn while it has fewer running than there are free slots: the first busy bot gets half of
  * the process, a second a quarter, and there is always a slot for one that has been quiet. A suspect batch (one
- * found in flight under a dead worker's name) runs alone: nothing is pulled beside it, and it begins when
- * nothing else runs. Bells say where to look; a look each second does without them. */
+ * found in flight under a dead worker's name) runs alone: nothing is pulled beside it, it begins when nothing else
+ * runs or is on its way, and what was claimed meanwhile waits. Bells say where to look; a look each second does
+ * without them. */
 #include "worker.h"
 
 #include <stdlib.h>
@@ -28,15 +29,18 @@ static void pulled(void *arg, enum qg_status status, struct qg_entry *entries, s
 {
 	struct partition *partition = arg;
 	struct qg_worker *worker = partition->worker;
-	if (status != QG_OK || count == partition->reserved) {
-		partition->bell = true; /* there may be more */
-	}
+	bool more = status == QG_OK && count == partition->reserved;
+	partition->bell = partition->bell || more;
 	worker->reserved -= partition->reserved;
 	partition->reserved = 0;
 	for (size_t i = 0; i < count; i++) {
 		job_begin(worker, &entries[i], partition->pull_sent);
 	}
-	worker_pull_soon(worker);
+	worker_settle(worker);
+	if (status ==
+		QG_OK) { /* else the next look rings: asking at once would only be refused again */
+		worker_pull_soon(worker);
+	}
 }
 
 /* Bots to leave out now, NULL-terminated, and how many entries each of the others may have. */
@@ -140,7 +144,6 @@ static void look(void *arg)
 {
 	struct qg_worker *worker = arg;
 	if (worker->up) {
-		roles_forget_strange(worker);
 		ring_all(worker);
 		watch_look(worker);
 	}
@@ -160,19 +163,46 @@ static void drain_over(struct qg_worker *worker)
 	drained(worker->drained_arg);
 }
 
-void worker_job_ended(struct qg_worker *worker)
+static bool is_suspect_running(const struct qg_worker *worker)
 {
-	if (worker->drained != NULL && worker->job_count == 0) {
+	QG_LIST_FOR_EACH (item, &worker->jobs) {
+		const struct job *job = QG_CONTAINER(item, struct job, link);
+		if (job->entry.suspect && job->state != JOB_HELD) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* All held jobs that are not suspect; or, alone, the first one that is. */
+static void let_go(struct qg_worker *worker, bool suspect)
+{
+	QG_LIST_FOR_EACH (item, &worker->jobs) {
+		struct job *job = QG_CONTAINER(item, struct job, link);
+		if (job->state == JOB_HELD && job->entry.suspect == suspect) {
+			job_proceed(job);
+			if (suspect) {
+				return;
+			}
+		}
+	}
+}
+
+void worker_settle(struct qg_worker *worker)
+{
+	bool coming = worker->reserved > 0 || worker->claiming > 0;
+	if (worker->drained != NULL && worker->job_count == 0 && !coming) {
 		drain_over(worker);
 		return;
 	}
-	if (worker->held_count > 0 && worker->job_count == worker->held_count) {
-		QG_LIST_FOR_EACH (item, &worker->jobs) {
-			job_proceed(QG_CONTAINER(item, struct job, link));
-			break; /* one alone */
-		}
+	if (!worker->up || worker->held_count == 0 ||
+		(worker->suspect_count > 0 && is_suspect_running(worker))) {
+		return;
 	}
-	worker_pull_soon(worker);
+	let_go(worker, false);
+	if (worker->job_count == worker->held_count && !coming) {
+		let_go(worker, true);
+	}
 }
 
 static void drain_tick(void *arg)
@@ -214,9 +244,7 @@ void qg_worker_drain(
 			job_give_back(job);
 		}
 	}
-	if (worker->job_count == 0 && worker->drained != NULL) {
-		drain_over(worker);
-	}
+	worker_settle(worker);
 }
 
 void qg_worker_redis_changed(struct qg_worker *worker, bool up)
@@ -231,6 +259,7 @@ void qg_worker_redis_changed(struct qg_worker *worker, bool up)
 			job_proceed(job);
 		}
 	}
+	worker_settle(worker);
 	look(worker);
 }
 
@@ -280,6 +309,7 @@ struct qg_worker *qg_worker_create(struct qg_core *core)
 		return NULL;
 	}
 	worker->core = core;
+	worker->wall_ahead = qg_clock_wall() - (int64_t)qg_clock_mono();
 	qg_list_init(&worker->jobs);
 	qg_list_init(&worker->bots);
 	worker->partition_count = qg_queue_partitions(core->queue);
@@ -310,12 +340,14 @@ void qg_worker_destroy(struct qg_worker *worker)
 	if (worker == NULL) {
 		return;
 	}
+	worker->up = false;
 	worker->drained = NULL;
 	worker->draining = true;
 	qg_redis_listener_destroy(worker->listener);
 	QG_LIST_FOR_EACH (item, &worker->jobs) {
 		struct job *job = QG_CONTAINER(item, struct job, link);
 		job->in_flight = job->draft_flying = false;
+		job->beat_sent = 0;
 		job_drop(job, "the process ends");
 	}
 	watch_finish(worker);

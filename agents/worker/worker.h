@@ -10,14 +10,15 @@
 #include "qg/turn.h"
 
 enum {
-	SLOTS = 256,	  /* turns at once in a process */
-	PULL_MOST = 32,	  /* entries a pull */
-	BEAT_MS = 5000,	  /* a heartbeat of each job */
-	ABORT_MS = 15000, /* without a confirmed one the job is not ours for sure any more */
-	CLAIM_MS = 30000, /* a beat that stands still so long belongs to a dead worker */
-	LOOK_MS = 1000,	  /* how often we look without a bell: ready, pending, due */
-	WAYS = 12,	  /* in which a turn may be answered */
-	DRAFT_MS = 300,	  /* between two snapshots of an answer */
+	SLOTS = 256,	       /* turns at once in a process */
+	PULL_MOST = 32,	       /* entries a pull */
+	BEAT_MS = 5000,	       /* a heartbeat of each job */
+	ABORT_MS = 15000,      /* without a confirmed one the job is not ours for sure any more */
+	CLAIM_MS = 30000,      /* a beat that stands still so long belongs to a dead worker */
+	LOOK_MS = 1000,	       /* how often we look without a bell: ready, pending, due */
+	WAYS = 12,	       /* in which a turn may be answered */
+	DRAFT_MS = 300,	       /* between two snapshots of an answer */
+	RETRY_MOST_MS = 60000, /* how long a failed batch waits at most */
 };
 
 /* A bot's role as it is in force; a turn keeps the one it began with. */
@@ -31,11 +32,11 @@ struct bot_role {
 		const char *way; /* a literal of the turn */
 		struct qg_metric *turns;
 	} ways[WAYS];
-	bool opening, gone, strange; /* strange: not in our config; asked for again after a while */
+	bool opening, gone, strange; /* strange: not in our config */
 };
 
 enum job_state {
-	JOB_HELD,   /* suspect: waits until nothing else runs */
+	JOB_HELD, /* waits: a suspect one until nothing else runs, the others until no suspect runs */
 	JOB_TAKING, /* take sent, or to be sent when Redis is back */
 	JOB_RUNNING,
 	JOB_DONE, /* done sent, or to be sent */
@@ -84,8 +85,9 @@ struct partition {
 	unsigned number;
 	bool bell;	   /* something may be ready */
 	unsigned reserved; /* slots of the pull in flight; 0: none */
-	uint64_t pull_sent;
+	uint64_t pull_sent, claim_sent;
 	bool looking;
+	int64_t set_back; /* the wall clock was, and its due items were not looked at since: by so much */
 	struct sight *sights; /* sorted by conversation */
 	size_t sight_count;
 };
@@ -99,6 +101,7 @@ struct qg_worker {
 	unsigned reserved, claiming; /* slots promised to pulls and claims in flight */
 	struct partition *partitions;
 	unsigned partition_count, next;
+	int64_t wall_ahead; /* of the monotonic clock, at the last look */
 	bool up, draining, pulling_soon;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -110,20 +113,19 @@ struct qg_worker {
 void worker_pull_soon(struct qg_worker *worker);
 void worker_ring(struct qg_worker *worker, unsigned partition);
 unsigned worker_free_slots(const struct qg_worker *worker);
-/* A job has gone: perhaps a held one may begin, perhaps the drain is over. */
-void worker_job_ended(struct qg_worker *worker);
+/* Jobs, pulls or claims have ended: perhaps held ones may begin, perhaps the drain is over. */
+void worker_settle(struct qg_worker *worker);
 
 /* roles.c */
 void roles_sync(struct qg_worker *worker);
 void roles_finish(struct qg_worker *worker);
 struct bot_role *roles_find(struct qg_worker *worker, const char *bot);
-/* One for a bot our config does not know, so that it is left out for a while. */
+/* One for a bot our config does not know, so that it is left out until a reload brings it. */
 struct bot_role *roles_strange(struct qg_worker *worker, const char *bot);
-void roles_forget_strange(struct qg_worker *worker);
 void roles_collect(struct bot_role *bot);
 
 /* job.c */
-/* Takes the entry (zeroes it). pull_sent: mono ms. */
+/* Takes the entry (zeroes it). pull_sent: mono ms. Held until worker_settle(). */
 void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_sent);
 /* Held jobs begin when they may; the others send again what Redis did not confirm. */
 void job_proceed(struct job *job);

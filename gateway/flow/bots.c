@@ -93,6 +93,9 @@ static void adopted(void *arg, enum qg_status status)
 {
 	struct adopting *adopting = arg;
 	struct bot *bot = bots_find(adopting->gateway, adopting->bot);
+	if (bot != NULL) {
+		bot->adopting = false; /* without success the next look asks again */
+	}
 	if (bot != NULL && status == QG_OK && bot->link->owned &&
 		bot->link->epoch == adopting->epoch) {
 		bot->adopted = true;
@@ -108,9 +111,10 @@ void bot_owned(struct bot *bot)
 	struct adopting *adopting = calloc(1, sizeof(*adopting));
 	if (adopting == NULL || (adopting->bot = qg_str_copy(bot->bot.name)) == NULL) {
 		free(adopting);
-		return; /* asked again when Redis changes */
+		return; /* the next look asks again */
 	}
 	bot->adopted = false;
+	bot->adopting = true;
 	adopting->gateway = bot->gateway;
 	adopting->epoch = bot->link->epoch;
 	qg_out_adopt(bot->gateway->core->queue, bot->bot.name, bot->link->epoch, adopted, adopting);
@@ -129,11 +133,18 @@ static void close_link(struct bot *bot)
 	bot->bot.adapter->stop(&bot->bot);
 }
 
+/* A platform without a link to open goes on hearing here: only the sending is somebody else's now. */
 void bot_lost(struct bot *bot)
 {
+	bot_pin(bot);
 	bot->adopted = false;
 	outbound_lost(bot);
-	close_link(bot);
+	if (bot->bot.adapter->start != NULL) {
+		close_link(bot);
+	} else if (!bot->stopping) {
+		bot->started = false;
+	}
+	bot_unpin(bot);
 }
 
 /* ---- life ---- */
@@ -155,10 +166,21 @@ static void destroy(struct bot *bot)
 
 void bot_collect(struct bot *bot)
 {
-	if (bot->gone && !bot->started && !bot->opening && !bot->looking &&
+	if (bot->gone && !bot->started && !bot->opening && !bot->looking && bot->pins == 0 &&
 		qg_list_is_empty(&bot->sendings) && qg_list_is_empty(&bot->unconfirmed)) {
 		destroy(bot);
 	}
+}
+
+void bot_pin(struct bot *bot)
+{
+	bot->pins++;
+}
+
+void bot_unpin(struct bot *bot)
+{
+	bot->pins--;
+	bot_collect(bot);
 }
 
 void bot_stop(struct bot *bot)
@@ -183,9 +205,22 @@ static bool init(struct bot *bot)
 	return status == QG_OK;
 }
 
-/* The link, and with it the lease, passes from a former bot of the name to its successor. */
-static bool inherit_link(struct bot *bot, struct bot *former)
+/* Whoever has the link of that name: the running bot, or one that left the config and is still ending. */
+static struct bot *holder_of_link(struct qg_gateway *gateway, const char *name)
 {
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		if (bot->link != NULL && strcmp(bot->bot.name, name) == 0) {
+			return bot;
+		}
+	}
+	return NULL;
+}
+
+/* The link, and with it the lease, passes from a former bot of the name to its successor. */
+static bool inherit_link(struct bot *bot)
+{
+	struct bot *former = holder_of_link(bot->gateway, bot->bot.name);
 	if (former == NULL) {
 		bot->link = link_create(bot->gateway, bot);
 		return bot->link != NULL;
@@ -193,7 +228,9 @@ static bool inherit_link(struct bot *bot, struct bot *former)
 	bot->link = former->link;
 	bot->link->bot = bot;
 	former->link = NULL;
-	bot_stop(former);
+	if (!former->gone) {
+		bot_stop(former);
+	}
 	return true;
 }
 
@@ -203,7 +240,7 @@ static void put_in_force(struct bot *bot)
 	if (bot->link->owned) {
 		bot_owned(bot);
 	} else if (bot->gateway->up) {
-		links_look(bot->gateway);
+		link_look(bot->link);
 	}
 }
 
@@ -218,7 +255,7 @@ static void opened(void *arg, struct qg_role *role, const char *words)
 	}
 	bool ok = role != NULL && !bot->gone && init(bot);
 	bot->opening = false;
-	if (ok && inherit_link(bot, former)) {
+	if (ok && inherit_link(bot)) {
 		put_in_force(bot);
 		return;
 	}
@@ -293,7 +330,8 @@ static void sync_bot(struct qg_gateway *gateway, const struct qg_bot_config *con
 	}
 	if (coming != NULL) {
 		coming->gone = true; /* changed again before it was ready */
-	} else if (is_current(bots_find(gateway, config->name), config)) {
+	}
+	if (is_current(bots_find(gateway, config->name), config)) {
 		return;
 	}
 	struct bot *bot = create(gateway, config);

@@ -50,18 +50,29 @@ static void renew(void *arg)
 	links_renew(arg);
 }
 
-/* Looks without a bell: at once where a waiting chat's time has come, else now and then. */
+static void adopt_again(struct bot *bot)
+{
+	if (bot->link != NULL && bot->link->owned && !bot->adopted && !bot->adopting) {
+		bot_owned(bot);
+	}
+}
+
+/* Looks without a bell: at once where a waiting chat's time has come, else now and then. What Redis refused while
+ * it was there (no room, too much under way) is tried again here too: no change of the connection will tell. */
 static void look(void *arg)
 {
 	struct qg_gateway *gateway = arg;
-	int64_t now = qg_clock_wall();
 	if (gateway->up) {
 		links_look(gateway);
 		depth_look(gateway);
 	}
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
 		struct bot *bot = QG_CONTAINER(item, struct bot, item);
-		if ((bot->next_due != 0 && bot->next_due <= now) || ++bot->calm >= CALM_LOOKS) {
+		if (gateway->up) {
+			adopt_again(bot);
+			outbound_resend(bot);
+		}
+		if (outbound_is_due(bot) || ++bot->calm >= CALM_LOOKS) {
 			outbound_look(bot);
 		}
 		inbound_expire(bot); /* last: a bot that is gone may end with it */
@@ -77,9 +88,7 @@ void qg_gateway_redis_changed(struct qg_gateway *gateway, bool up)
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
 		struct bot *bot = QG_CONTAINER(item, struct bot, item);
 		inbound_resend(bot);
-		if (bot->link != NULL && bot->link->owned && !bot->adopted) {
-			bot_owned(bot);
-		}
+		adopt_again(bot);
 		outbound_resend(bot);
 	}
 	links_renew(gateway);
@@ -107,7 +116,10 @@ static void hand_out(struct qg_gateway *gateway, struct qg_http_exchange *x, con
 		bot = bots_find(gateway, name);
 		opening = bots_opening(gateway, name) != NULL;
 	}
-	if (bot == NULL && opening) {
+	if (web && !admin && bot == NULL && !opening) {
+		qg_http_answer_error(
+			x, 401, "not allowed"); /* strangers do not learn which bots there are */
+	} else if (bot == NULL && opening) {
 		qg_http_add_header(x, "Retry-After", "1");
 		qg_http_answer_error(x, 503, "the bot is starting");
 	} else if (bot == NULL && gateway->draining) {
@@ -130,6 +142,18 @@ void qg_gateway_chat(
 	struct qg_gateway *gateway, struct qg_http_exchange *x, const char *rest, bool admin)
 {
 	hand_out(gateway, x, rest, true, admin);
+}
+
+bool qg_gateway_is_opening(const struct qg_gateway *gateway)
+{
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		const struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		if (bot->opening && !bot->gone &&
+			bots_find((struct qg_gateway *)gateway, bot->bot.name) == NULL) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void qg_gateway_links(const struct qg_gateway *gateway, unsigned *owned_out, unsigned *up_out)

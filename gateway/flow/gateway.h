@@ -18,9 +18,10 @@ enum {
 	HELD_BYTES = 8 * 1024 * 1024,
 	FLYING_MOST = 20000, /* messages of a bot whose platform does, being stored */
 	FLYING_BYTES = 64 * 1024 * 1024,
-	CALM_LOOKS = 10, /* an out list is read without a bell every so many looks */
-	HEADS = 64,	 /* chats of a bot sent to at once */
-	STOP_MS = 300,	 /* of a drain's time: what bots need to stop once their sends are done */
+	CALM_LOOKS = 10,       /* an out list is read without a bell every so many looks */
+	HEADS = 64,	       /* chats of a bot sent to at once */
+	WAIT_MOST_MS = 600000, /* how long a reply may be put off */
+	STOP_MS = 300, /* of a drain's time: what bots need to stop once their sends are done */
 };
 
 /* Who may hear and send for an account: the lease and the clock behind it. */
@@ -51,10 +52,13 @@ struct bot {
 	bool ready;	   /* init() was a success */
 	bool started, stopping, gone;
 	bool adopted;	    /* the out lists know our epoch */
+	bool adopting;	    /* they are being told */
+	unsigned pins;	    /* walks over its lists under way: it stays, even if it is gone */
 	enum qg_link state; /* of the platform's link */
 	/* inbound */
 	struct qg_list unconfirmed; /* messages in order of arrival */
 	size_t held, held_bytes;
+	bool stalled; /* one came back unconfirmed: new ones wait behind it until all go again */
 	/* outbound */
 	struct qg_list sendings;
 	bool looking, look_again;
@@ -97,12 +101,17 @@ void bot_lost(struct bot *bot);
 /* Ends it: no new work, sends in flight finish, then finish(). */
 void bot_stop(struct bot *bot);
 void bot_collect(struct bot *bot);
+/* Between the two a bot that is gone is not collected. */
+void bot_pin(struct bot *bot);
+void bot_unpin(struct bot *bot);
 void bots_finish(struct qg_gateway *gateway);
 
 /* links.c */
 struct link *link_create(struct qg_gateway *gateway, struct bot *bot);
 void link_destroy(struct link *link);
 void links_look(struct qg_gateway *gateway);
+/* The same for one that just came to be. */
+void link_look(struct link *link);
 void links_renew(struct qg_gateway *gateway);
 void links_release(struct qg_gateway *gateway);
 /* Ours, and the last confirmed renewal is young enough. link may be NULL: no. */
@@ -110,14 +119,17 @@ bool link_may_send(const struct link *link);
 
 /* inbound.c */
 void inbound_receive(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn stored, void *arg);
-/* Redis is back: all that is not confirmed goes again, in order. */
+/* All that is not confirmed goes again, in order. */
 void inbound_resend(struct bot *bot);
-/* Waiting longer than the platform does. */
+/* Waiting longer than the platform does; the bot may end with it. */
 void inbound_expire(struct bot *bot);
 void inbound_finish(struct bot *bot);
 
 /* outbound.c */
 void outbound_look(struct bot *bot);
+/* The time of a chat that was put off has come. */
+bool outbound_is_due(const struct bot *bot);
+/* Steps that Redis did not confirm are sent again. */
 void outbound_resend(struct bot *bot);
 void outbound_sent(
 	struct qg_bot *bot, struct qg_reply *reply, enum qg_status status, unsigned retry_ms);

@@ -55,9 +55,10 @@ static bool contains_keyword(const struct qg_bot_config *config, const char *tex
 {
 	char *folded = qg_str_fold(text);
 	bool found = false;
-	for (size_t i = 0; folded != NULL && i < config->keywords.count && !found; i++) {
+	for (size_t i = 0; i < config->keywords.count && !found; i++) {
 		char *keyword = qg_str_fold(config->keywords.items[i]);
-		found = keyword != NULL && strstr(folded, keyword) != NULL;
+		/* no memory to know: an answer too many is better than a question lost */
+		found = folded == NULL || keyword == NULL || strstr(folded, keyword) != NULL;
 		free(keyword);
 	}
 	free(folded);
@@ -116,16 +117,41 @@ static void count(struct inbound *inbound, enum qg_status status)
 				: qg_status_text(status));
 }
 
+static bool is_held(const struct bot *bot)
+{
+	return !bot->bot.adapter->can.redelivers;
+}
+
 static bool is_unknown(enum qg_status status)
 {
 	return status == QG_AWAY || status == QG_TIMEOUT || status == QG_CANCELLED;
 }
 
+static bool may_be_stored(const struct inbound *inbound)
+{
+	char *wire = qg_message_encode(inbound->message, inbound->accepted, NULL);
+	free(wire);
+	return wire != NULL;
+}
+
+/* Of a message that Redis did not store: whether it ever will, for the platform. */
+static enum qg_status why_not(const struct inbound *inbound, enum qg_status status)
+{
+	if (status == QG_NOT_FOUND) {
+		return QG_BUSY; /* no memory for its refusal */
+	}
+	return status == QG_FAILED && !may_be_stored(inbound) ? QG_INVALID : status;
+}
+
 static void confirmed(void *arg, enum qg_status status)
 {
 	struct inbound *inbound = arg;
+	struct bot *bot = inbound->bot;
 	inbound->in_flight = false;
 	if (inbound->abandoned) {
+		if (status == QG_OK) {
+			count(inbound, status); /* after all: the next delivery is a duplicate */
+		}
 		destroy(inbound);
 		return;
 	}
@@ -134,8 +160,10 @@ static void confirmed(void *arg, enum qg_status status)
 		send_one(inbound);
 		return;
 	}
-	bool hold = !inbound->bot->bot.adapter->can.redelivers;
-	if (is_unknown(status) || (status == QG_BUSY && hold)) {
+	status = why_not(inbound, status);
+	bool no_room = status == QG_BUSY || status == QG_NO_MEMORY;
+	if (is_unknown(status) || (no_room && is_held(bot))) {
+		bot->stalled = true;
 		return; /* goes again with all others when Redis is back, or expires */
 	}
 	count(inbound, status);
@@ -161,6 +189,7 @@ static void send_one(struct inbound *inbound)
 
 void inbound_resend(struct bot *bot)
 {
+	bot->stalled = false;
 	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
 		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
 		if (!inbound->in_flight) {
@@ -169,26 +198,30 @@ void inbound_resend(struct bot *bot)
 	}
 }
 
+static void abandon(struct inbound *inbound)
+{
+	inbound->abandoned = true;
+	qg_metric_add(inbound->bot->refused, 1);
+	answer(inbound, QG_AWAY);
+	if (!inbound->in_flight) {
+		destroy(inbound);
+	}
+}
+
 void inbound_expire(struct bot *bot)
 {
 	uint64_t now = qg_clock_mono();
-	bool hold = !bot->bot.adapter->can.redelivers;
+	bot_pin(bot);
 	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
 		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
-		if (hold) {
-			if (!inbound->in_flight && bot->gateway->up) {
-				send_one(inbound);
-			}
-		} else if (now - inbound->began >= HOLD_MS) {
-			qg_metric_add(bot->refused, 1);
-			answer(inbound, QG_AWAY);
-			inbound->abandoned = true;
-			if (!inbound->in_flight) {
-				destroy(inbound);
-				return; /* the bot may be gone with its last message; the next look goes on */
-			}
+		if (!is_held(bot) && !inbound->abandoned && now - inbound->began >= HOLD_MS) {
+			abandon(inbound);
 		}
 	}
+	if (bot->stalled && bot->gateway->up) {
+		inbound_resend(bot);
+	}
+	bot_unpin(bot);
 }
 
 static void answer_later(void *arg)
@@ -249,7 +282,7 @@ void inbound_receive(
 		refuse(inbound, QG_NO_MEMORY);
 	} else if (bot->gone || bot->gateway->core->refuse || is_crowded(bot)) {
 		refuse(inbound, QG_BUSY);
-	} else if (bot->gateway->up) {
+	} else if (bot->gateway->up && !bot->stalled) {
 		send_one(inbound);
 	}
 }

@@ -32,6 +32,15 @@ struct link *link_create(struct qg_gateway *gateway, struct bot *bot)
 	return link;
 }
 
+static void count_owned(struct qg_gateway *gateway)
+{
+	int64_t owned = 0;
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		owned += QG_CONTAINER(item, struct link, item)->owned ? 1 : 0;
+	}
+	qg_metric_set(gateway->links_owned, owned);
+}
+
 /* For another gateway to take at once. */
 static void release(struct link *link)
 {
@@ -39,6 +48,7 @@ static void release(struct link *link)
 		qg_lease_release(link->gateway->core->queue, link->id, link->epoch, NULL, NULL);
 	}
 	link->owned = false;
+	count_owned(link->gateway);
 }
 
 void link_destroy(struct link *link)
@@ -70,15 +80,6 @@ static struct link *find(struct qg_gateway *gateway, const char *id)
 	return NULL;
 }
 
-static void count_owned(struct qg_gateway *gateway)
-{
-	int64_t owned = 0;
-	QG_LIST_FOR_EACH (item, &gateway->links) {
-		owned += QG_CONTAINER(item, struct link, item)->owned ? 1 : 0;
-	}
-	qg_metric_set(gateway->links_owned, owned);
-}
-
 static void lose(struct link *link, const char *why)
 {
 	qg_log_info(link->bot->bot.name, "its link is owned elsewhere now: %s", why);
@@ -95,24 +96,33 @@ struct taking {
 	uint64_t sent;
 };
 
+static void own(struct link *link, uint64_t epoch, int64_t kicked_until, uint64_t sent)
+{
+	link->owned = true;
+	link->epoch = epoch;
+	link->kicked_until = kicked_until;
+	link->confirmed = sent;
+	link->owned_since = qg_clock_mono();
+	qg_metric_add(link->gateway->epochs, 1);
+	qg_log_info(link->bot->bot.name, "link taken, epoch %llu", (unsigned long long)epoch);
+	count_owned(link->gateway);
+	bot_owned(link->bot);
+}
+
 static void took(void *arg, enum qg_status status, uint64_t epoch, int64_t kicked_until)
 {
 	struct taking *taking = arg;
-	struct link *link = find(taking->gateway, taking->link);
-	if (link != NULL && link->taking) {
+	struct qg_gateway *gateway = taking->gateway;
+	struct link *link = find(gateway, taking->link);
+	bool awaited = link != NULL && link->taking && !gateway->draining;
+	if (link != NULL) {
 		link->taking = false;
-		if (status == QG_OK) {
-			link->owned = true;
-			link->epoch = epoch;
-			link->kicked_until = kicked_until;
-			link->confirmed = taking->sent;
-			link->owned_since = qg_clock_mono();
-			qg_metric_add(taking->gateway->epochs, 1);
-			qg_log_info(link->bot->bot.name, "link taken, epoch %llu",
-				(unsigned long long)epoch);
-			count_owned(taking->gateway);
-			bot_owned(link->bot);
-		}
+	}
+	if (status == QG_OK && awaited) {
+		own(link, epoch, kicked_until, taking->sent);
+	} else if (status == QG_OK && gateway->up) {
+		/* its bot left the config meanwhile, or we drain: somebody else's at once */
+		qg_lease_release(gateway->core->queue, taking->link, epoch, NULL, NULL);
 	}
 	free(taking->link);
 	free(taking);
@@ -144,7 +154,9 @@ static void judge(struct link *link, const struct qg_lease_row *row)
 		link->seen = qg_str_copy(text);
 		link->seen_since = now;
 	}
+	/* under our own name: it was taken, and the answer was lost with the connection */
 	bool free_now = row == NULL || strcmp(row->gateway, "-") == 0 ||
+			strcmp(row->gateway, link->gateway->core->process) == 0 ||
 			qg_process_is_dead(link->gateway->core, row->gateway);
 	if (free_now || now - link->seen_since >= qg_clock_scaled(TAKE_MS)) {
 		take(link);
@@ -177,6 +189,11 @@ static void looked(void *arg, enum qg_status status, unsigned partition,
 	}
 }
 
+void link_look(struct link *link)
+{
+	qg_lease_look(link->gateway->core->queue, link->partition, looked, link->gateway);
+}
+
 void links_look(struct qg_gateway *gateway)
 {
 	unsigned partitions = qg_queue_partitions(gateway->core->queue);
@@ -192,6 +209,15 @@ void links_look(struct qg_gateway *gateway)
 }
 
 /* ---- renewing ---- */
+
+static void confirm(struct link *link, uint64_t sent)
+{
+	bool silent = !link_may_send(link);
+	link->confirmed = sent;
+	if (silent) {
+		outbound_look(link->bot); /* bells that rang meanwhile were not heeded */
+	}
+}
 
 struct renewal {
 	struct qg_gateway *gateway;
@@ -218,7 +244,7 @@ static void renewed(void *arg, enum qg_status status, const char *const *lost, s
 		/* one taken after the renewal was sent was not in it */
 		if (link->partition == renewal.partition && link->owned &&
 			link->owned_since < renewal.sent && link->confirmed < renewal.sent) {
-			link->confirmed = renewal.sent;
+			confirm(link, renewal.sent);
 		}
 	}
 }

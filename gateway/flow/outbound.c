@@ -70,16 +70,17 @@ static bool is_last(const struct sending *sending)
 static void call(struct sending *sending)
 {
 	struct bot *bot = sending->bot;
-	if (!link_may_send(bot->link) || !bot->started) {
-		sending->stage = WAITING;
-		sending->until = qg_clock_wall();
+	if (!link_may_send(bot->link) || !bot->started || bot->stopping) {
+		sending->stage =
+			WAITING; /* for whoever may: a successor, another gateway, us again */
+		sending->until = 0;
 		run(sending);
 		return;
 	}
 	const char *text = json_string_value(json_array_get(sending->parts, sending->number));
 	char *copy = qg_str_copy(text != NULL ? text : "");
 	if (copy == NULL) {
-		return; /* tried again when Redis or the lease changes */
+		return; /* the next look starts it again */
 	}
 	struct qg_reply *reply = sending->reply;
 	free(reply->text);
@@ -94,17 +95,17 @@ static void call(struct sending *sending)
 
 static void next_part(struct sending *sending)
 {
-	if (is_last(sending)) {
-		struct bot *bot = sending->bot;
-		bot->look_again = true;
-		destroy(sending);
-		return;
-	}
 	sending->number++;
 	sending->attempts = 0;
 	sending->repeated = false;
 	sending->stage = STARTING;
 	run(sending);
+}
+
+static bool is_unknown(enum qg_status status)
+{
+	return status == QG_AWAY || status == QG_TIMEOUT || status == QG_CANCELLED ||
+	       status == QG_BUSY || status == QG_NO_MEMORY;
 }
 
 static void stepped(void *arg, enum qg_status status)
@@ -113,33 +114,24 @@ static void stepped(void *arg, enum qg_status status)
 	struct bot *bot = sending->bot;
 	bool gone = bot->gone; /* such a bot may end with this sending */
 	sending->in_flight = false;
-	if (status == QG_AWAY || status == QG_TIMEOUT || status == QG_CANCELLED ||
-		status == QG_BUSY) {
-		if (sending->lost) {
-			destroy(sending);
-		}
-		return; /* the same step again when Redis is back */
+	if (is_unknown(status) && !sending->lost) {
+		return; /* the same step again when Redis is back, or has room */
 	}
-	if (status != QG_OK || sending->lost) {
-		bool again = status == QG_EMPTY; /* it was landed before */
-		destroy(sending);
-		if (again && !gone) {
-			outbound_look(bot);
-		}
+	if (status == QG_OK && !sending->lost && sending->stage == STARTING) {
+		call(sending);
 		return;
 	}
-	switch (sending->stage) {
-	case STARTING:
-		call(sending);
-		break;
-	case LANDING:
+	if (status == QG_OK && !sending->lost && sending->stage == LANDING && !is_last(sending)) {
 		next_part(sending);
-		break;
-	default: /* waiting in Redis, or buried */
-		destroy(sending);
-		break;
+		return;
 	}
-	if (!gone) {
+	/* landed, put off in Redis, buried, gone from the list, or somebody else's now */
+	bool more = status == QG_OK || (status == QG_EMPTY && sending->stage != BURYING);
+	if (status == QG_FAILED) {
+		qg_log_error(bot->bot.name, "reply %s: Redis refuses its step", sending->id);
+	}
+	destroy(sending);
+	if (more && !gone) {
 		outbound_look(bot);
 	}
 }
@@ -192,10 +184,16 @@ static struct sending *find(struct bot *bot, const char *id)
 	return NULL;
 }
 
+/* A send that the platform's end cut short is no failure of the reply. */
+static bool may_try_again(enum qg_status status)
+{
+	return qg_status_is_retryable(status) || status == QG_CANCELLED;
+}
+
 static void put_off(struct sending *sending, enum qg_status status, unsigned wait_ms)
 {
 	struct bot *bot = sending->bot;
-	if (!qg_status_is_retryable(status) || ++sending->attempts > ATTEMPTS_MOST) {
+	if (!may_try_again(status) || ++sending->attempts > ATTEMPTS_MOST) {
 		qg_log_error(bot->bot.name, "reply %s is a dead letter: %s", sending->id,
 			qg_status_text(status));
 		qg_metric_add(bot->buried, 1);
@@ -204,8 +202,9 @@ static void put_off(struct sending *sending, enum qg_status status, unsigned wai
 		return;
 	}
 	unsigned step = sending->attempts <= RETRIES ? sending->attempts - 1 : RETRIES - 1;
+	unsigned wait = wait_ms > 0 ? wait_ms : retry_ms[step];
 	sending->stage = WAITING;
-	sending->until = qg_clock_wall() + (wait_ms > 0 ? wait_ms : retry_ms[step]);
+	sending->until = qg_clock_wall() + (wait < WAIT_MOST_MS ? wait : WAIT_MOST_MS);
 	qg_log_warn(bot->bot.name, "reply %s is sent again later: %s", sending->id,
 		qg_status_text(status));
 }
@@ -235,16 +234,18 @@ void outbound_sent(
 
 /* ---- heads ---- */
 
+/* NULL for no memory. A text without a byte is one part. */
 static json_t *split(const struct bot *bot, const struct qg_reply *reply)
 {
 	json_t *parts = json_array();
 	size_t limit = bot->bot.adapter->can.part_bytes;
-	if (parts == NULL ||
-		qg_split(reply->text, strlen(reply->text), limit > 0 ? limit : QG_REPLY_MAX,
-			parts) != QG_OK ||
-		json_array_size(parts) == 0) {
+	if (parts != NULL && qg_split(reply->text, strlen(reply->text),
+				     limit > 0 ? limit : QG_REPLY_MAX, parts) != QG_OK) {
 		json_decref(parts);
-		return json_pack("[s]", reply->text);
+		return NULL;
+	}
+	if (parts != NULL && json_array_size(parts) == 0) {
+		json_array_append_new(parts, json_string(""));
 	}
 	return parts;
 }
@@ -304,6 +305,10 @@ static void begin(struct bot *bot, struct qg_head *head)
 		sending->parts = split(bot, sending->reply);
 		sending->store_parts = json_array_size(sending->parts) > 1;
 	}
+	if (json_array_size(sending->parts) == 0) {
+		destroy(sending); /* no memory: it stands in the list, a later look finds it again */
+		return;
+	}
 	sending->stage = STARTING;
 	run(sending);
 }
@@ -318,7 +323,9 @@ static void heads_read(
 		return;
 	}
 	if (status != QG_OK) {
-		return; /* a newer epoch shows itself at the next renewal */
+		bot->calm =
+			CALM_LOOKS; /* again soon; a newer epoch shows itself at the next renewal */
+		return;
 	}
 	bot->next_due = next_due;
 	for (size_t i = 0; i < count; i++) {
@@ -331,9 +338,20 @@ static void heads_read(
 	}
 }
 
+/* Nothing is put off for so long: the wall clock was set back since, and with it all that waits is due. */
+static bool was_set_back(const struct bot *bot, int64_t now)
+{
+	return bot->next_due > now + WAIT_MOST_MS;
+}
+
+bool outbound_is_due(const struct bot *bot)
+{
+	int64_t now = qg_clock_wall();
+	return bot->next_due != 0 && (bot->next_due <= now || was_set_back(bot, now));
+}
+
 void outbound_look(struct bot *bot)
 {
-	bot->calm = 0;
 	if (bot->looking) {
 		bot->look_again = true;
 		return;
@@ -342,10 +360,12 @@ void outbound_look(struct bot *bot)
 		!link_may_send(bot->link)) {
 		return;
 	}
+	int64_t now = qg_clock_wall();
+	bot->calm = 0;
 	bot->looking = true;
 	bot->look_again = false;
-	qg_out_heads(bot->gateway->core->queue, bot->bot.name, bot->link->epoch, qg_clock_wall(),
-		HEADS, heads_read, bot);
+	qg_out_heads(bot->gateway->core->queue, bot->bot.name, bot->link->epoch,
+		was_set_back(bot, now) ? bot->next_due : now, HEADS, heads_read, bot);
 }
 
 void outbound_resend(struct bot *bot)
@@ -357,6 +377,7 @@ void outbound_resend(struct bot *bot)
 
 void outbound_lost(struct bot *bot)
 {
+	bot_pin(bot);
 	QG_LIST_FOR_EACH (item, &bot->sendings) {
 		struct sending *sending = QG_CONTAINER(item, struct sending, item);
 		sending->lost = true;
@@ -364,6 +385,7 @@ void outbound_lost(struct bot *bot)
 			destroy(sending);
 		}
 	}
+	bot_unpin(bot);
 }
 
 void outbound_finish(struct bot *bot)

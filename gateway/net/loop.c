@@ -181,6 +181,11 @@ void qg_loop_destroy(struct qg_loop *loop)
 	free(loop);
 }
 
+void qg_loop_finish_work(struct qg_loop *loop)
+{
+	pool_finish(loop->pool);
+}
+
 void qg_loop_run(struct qg_loop *loop)
 {
 	loop->turn_began_us = 0;

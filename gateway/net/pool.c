@@ -31,10 +31,10 @@ struct worker {
 
 struct pool {
 	pthread_mutex_t lock; /* guards all below but wake and arg */
-	pthread_cond_t work_came;
+	pthread_cond_t work_came, work_ended;
 	struct qg_list waiting, finished;
 	size_t waiting_count;
-	unsigned idle, started, max;
+	unsigned idle, running, started, max;
 	bool stopping;
 	struct worker workers[MAX_THREADS];
 	void (*wake)(void *arg);
@@ -49,6 +49,7 @@ struct pool *pool_create(unsigned threads, void (*wake)(void *arg), void *arg)
 	}
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->work_came, NULL);
+	pthread_cond_init(&pool->work_ended, NULL);
 	qg_list_init(&pool->waiting);
 	qg_list_init(&pool->finished);
 	pool->max = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
@@ -82,9 +83,12 @@ static void *serve(void *arg)
 
 	pthread_mutex_lock(&pool->lock);
 	while ((work = wait_for_work(pool))) {
+		pool->running++;
 		pthread_mutex_unlock(&pool->lock);
 		work->run(work->arg, worker->index);
 		pthread_mutex_lock(&pool->lock);
+		pool->running--;
+		pthread_cond_signal(&pool->work_ended);
 		bool first = qg_list_is_empty(&pool->finished);
 		qg_list_add(&pool->finished, &work->link);
 		if (first && !pool->stopping) {
@@ -162,6 +166,20 @@ void pool_collect(struct pool *pool)
 	}
 }
 
+void pool_finish(struct pool *pool)
+{
+	bool more = true;
+	while (more) {
+		pthread_mutex_lock(&pool->lock);
+		while (pool->running > 0 || pool->waiting_count > 0) {
+			pthread_cond_wait(&pool->work_ended, &pool->lock);
+		}
+		more = !qg_list_is_empty(&pool->finished);
+		pthread_mutex_unlock(&pool->lock);
+		pool_collect(pool); /* which may put in more */
+	}
+}
+
 size_t pool_waiting(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -192,6 +210,7 @@ void pool_destroy(struct pool *pool)
 	free_all(&pool->waiting);
 	free_all(&pool->finished);
 	pthread_cond_destroy(&pool->work_came);
+	pthread_cond_destroy(&pool->work_ended);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
 }

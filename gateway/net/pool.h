@@ -19,6 +19,8 @@ struct qg_work *pool_put(struct pool *pool, void (*run)(void *arg, unsigned thre
 	void (*done)(void *arg), void *arg);
 /* Calls done() of all finished work, in the order in which it finished. */
 void pool_collect(struct pool *pool);
+/* Waits until nothing waits or runs, and collects. */
+void pool_finish(struct pool *pool);
 size_t pool_waiting(struct pool *pool);
 
 #endif

@@ -29,6 +29,10 @@ struct qg_health qg_health_now(const struct qg_core *core, const struct qg_gatew
 	if (gateway) {
 		qg_gateway_links(gateway, &owned, &up);
 	}
+	/* a door that would answer "the bot is starting" is not ready; a reload does not count, the former serves */
+	if (gateway && core->redis_up && !core->draining && qg_gateway_is_opening(gateway)) {
+		return (struct qg_health){"starting", 503};
+	}
 	return qg_health_judge(core->redis_up, core->draining, core->refuse, owned, up);
 }
 

@@ -230,6 +230,7 @@ void qg_queue_done(struct qg_queue *queue, const struct qg_entry *entry, const s
 	char *state = done->state != NULL ? qg_json_dump(done->state) : NULL;
 	call.failed = made.items == NULL || (done->state != NULL && state == NULL);
 	call_fence(&call, queue, entry);
+	call_int(&call, (int64_t)done->batch);
 	call_str(&call, state);
 	call_str(&call, done->forget_history ? "1" : "0");
 	call_int(&call, (int64_t)elements);

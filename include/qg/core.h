@@ -47,6 +47,8 @@ void qg_gateway_chat(
 void qg_gateway_drain(
 	struct qg_gateway *gateway, unsigned timeout_ms, void (*drained)(void *arg), void *arg);
 void qg_gateway_destroy(struct qg_gateway *gateway);
+/* Some bot is being opened and has no former one that serves meanwhile. */
+bool qg_gateway_is_opening(const struct qg_gateway *gateway);
 /* Platform links this process owns, and how many of them are up: for /readyz. */
 void qg_gateway_links(const struct qg_gateway *gateway, unsigned *owned_out, unsigned *up_out);
 

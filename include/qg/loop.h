@@ -21,6 +21,8 @@ struct qg_work;
 struct qg_loop *qg_loop_create(unsigned pool_threads);
 /* Waits for running work (its done() is not called any more), then frees. Accepts NULL. */
 void qg_loop_destroy(struct qg_loop *loop);
+/* Before the owners of work end: waits for all of it and calls its done(). Blocks. */
+void qg_loop_finish_work(struct qg_loop *loop);
 /* Runs until qg_loop_stop(). */
 void qg_loop_run(struct qg_loop *loop);
 void qg_loop_stop(struct qg_loop *loop);

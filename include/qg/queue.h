@@ -100,6 +100,7 @@ typedef void (*qg_batch_fn)(void *arg, enum qg_status status, struct qg_batch *b
 void qg_queue_take(struct qg_queue *queue, const struct qg_entry *entry, qg_batch_fn fn, void *arg);
 struct qg_due_item;
 struct qg_done {
+	size_t batch; /* messages it answers; QG_STALE where another number is in flight; 0: not known */
 	struct qg_reply *const *replies;
 	size_t reply_count;
 	const json_t *history; /* array to append */

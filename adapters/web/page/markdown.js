@@ -319,8 +319,8 @@ function link(text, at) {
     return null;
   }
   const words = text.slice(at + 1, middle);
-  const url = safe(text.slice(middle + 2, end).trim().replace(/[ \t]+".*"$/, ""));
-  if (!url || words.includes("[")) {
+  const url = words.includes("[") ? null : safe(withoutTitle(text.slice(middle + 2, end).trim()));
+  if (!url) {
     return null;
   }
   const where = url.protocol === "mailto:" ? decoded(url.pathname) : url.host;
@@ -334,6 +334,12 @@ function link(text, at) {
     node.append(target);
   }
   return [end + 1, node];
+}
+
+/** `where "title"` -> `where`. By searches and no pattern: one with a repeat before its end tries every beginning. */
+function withoutTitle(target) {
+  const quote = target.endsWith('"') ? target.search(/[ \t]"/) : -1;
+  return quote > 0 && quote + 2 < target.length ? target.slice(0, quote).trimEnd() : target;
 }
 
 function decoded(text) {
@@ -364,7 +370,16 @@ function address(text, at) {
   if (!found) {
     return null;
   }
-  const shown = found[0].replace(/[.,;:!?'")\]*_~]+$/, "");
+  const shown = withoutMarks(found[0]);
   const url = safe(shown);
   return url ? [at + shown.length, anchor(url, shown)] : null;
+}
+
+/** Marks at the end of an address belong to the sentence around it. */
+function withoutMarks(text) {
+  let end = text.length;
+  while (end > 0 && ".,;:!?'\")]*_~".includes(text[end - 1])) {
+    end--;
+  }
+  return text.slice(0, end);
 }

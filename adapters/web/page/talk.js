@@ -222,6 +222,7 @@ export class Talk {
       return;
     }
     entry.sequence = sequence;
+    this.dropDrafts(entry, answers);
     this.settle(answers);
     this.fillReply(entry, text);
   }
@@ -230,6 +231,7 @@ export class Talk {
     const key = part ? `${id}.${part}` : id;
     const entry = this.replies.get(key) ?? this.placeReply(key, answers, time);
     entry.final = true;
+    this.dropDrafts(entry, answers);
     entry.node.classList.remove("growing");
     this.fillReply(entry, text);
     entry.label.hidden = !label;
@@ -240,6 +242,16 @@ export class Talk {
       this.markAnswered(answered);
     }
     this.announce(this.bot.title, text, true);
+  }
+
+  // A turn that was tried again with other messages has another answer: what it had begun to say goes.
+  dropDrafts(kept, answers) {
+    for (const [id, entry] of this.replies) {
+      if (entry !== kept && !entry.final && entry.answers.some((answered) => answers?.includes(answered))) {
+        entry.node.remove();
+        this.replies.delete(id);
+      }
+    }
   }
 
   usage(usage) {
@@ -273,7 +285,7 @@ export class Talk {
     foot.append(label, usage);
     body.append(head, bubble, foot);
     node.append(avatar(side, this.bot.title, true), body);
-    const entry = { node, text, sources, label, usage, sequence: -1, final: false };
+    const entry = { node, text, sources, label, usage, sequence: -1, final: false, answers: answers ?? [] };
     this.replies.set(id, entry);
     this.append(node);
     return entry;

@@ -1,33 +1,35 @@
--- done: consumer, conversation, id, try, state ('' as it was), forget history, counts of history elements,
--- replies and due items, then these: element | chat, reply | id, bot, conversation, wire, times
+-- done: consumer, conversation, id, try, size of the batch, state ('' as it was), forget history, counts of history
+-- elements, replies and due items, then these: element | chat, reply | id, bot, conversation, wire, times
 local conversation = ARGV[2]
-if not holds(conversation, ARGV[3], ARGV[1], ARGV[4]) then
+local n = tonumber(redis.call('HGET', P .. 'c:' .. conversation, 'n') or 0)
+-- A Redis that lost its last second has forgotten the take: that answer belongs to no batch in flight.
+if not holds(conversation, ARGV[3], ARGV[1], ARGV[4]) or (ARGV[5] ~= '0' and tonumber(ARGV[5]) ~= n) then
 	return 'stale'
 end
 even_when_full()
 local bot, h, s = bot_of(conversation), P .. 'h:' .. conversation, P .. 's:' .. conversation
-drop(conversation, tonumber(redis.call('HGET', P .. 'c:' .. conversation, 'n') or 0))
-if ARGV[5] ~= '' then
-	redis.call('SET', s, ARGV[5])
+drop(conversation, n)
+if ARGV[6] ~= '' then
+	redis.call('SET', s, ARGV[6])
 end
 redis.call('EXPIRE', s, KEEP)
-if ARGV[6] == '1' then
+if ARGV[7] == '1' then
 	redis.call('DEL', h)
 end
-local at = 10
-for _ = 1, tonumber(ARGV[7]) do
+local at = 11
+for _ = 1, tonumber(ARGV[8]) do
 	redis.call('RPUSH', h, ARGV[at])
 	at = at + 1
 end
-if ARGV[7] ~= '0' then
+if ARGV[8] ~= '0' then
 	redis.call('LTRIM', h, -HISTORY, -1)
 end
 redis.call('EXPIRE', h, KEEP)
-for _ = 1, tonumber(ARGV[8]) do
+for _ = 1, tonumber(ARGV[9]) do
 	put_out(bot, ARGV[at], ARGV[at + 1])
 	at = at + 2
 end
-for _ = 1, tonumber(ARGV[9]) do
+for _ = 1, tonumber(ARGV[10]) do
 	local times = {}
 	for t in string.gmatch(ARGV[at + 4], '%d+') do
 		times[#times + 1] = t

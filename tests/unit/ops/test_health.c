@@ -5,6 +5,12 @@
 #include <stdlib.h>
 
 static unsigned owned, up;
+static bool opening;
+
+bool qg_gateway_is_opening(const struct qg_gateway *gateway)
+{
+	return opening;
+}
 
 void qg_gateway_links(const struct qg_gateway *gateway, unsigned *owned_out, unsigned *up_out)
 {
@@ -30,6 +36,23 @@ START_TEST(ready_and_not)
 	expect(qg_health_judge(false, false, false, 3, 3), "redis away", 503);
 	expect(qg_health_judge(true, true, false, 3, 3), "draining", 503);
 	expect(qg_health_judge(false, true, false, 0, 0), "draining", 503);
+}
+END_TEST
+
+START_TEST(a_bot_that_opens_is_no_readiness)
+{
+	struct qg_core core = {.redis_up = true};
+	const struct qg_gateway *any = (const struct qg_gateway *)&core;
+	owned = up = 0;
+	opening = true;
+	expect(qg_health_now(&core, any), "starting", 503);
+	core.draining = true;
+	expect(qg_health_now(&core, any), "draining", 503);
+	core.draining = core.redis_up = false;
+	expect(qg_health_now(&core, any), "redis away", 503);
+	core.redis_up = true;
+	opening = false;
+	expect(qg_health_now(&core, any), "ready", 200);
 }
 END_TEST
 
@@ -62,6 +85,7 @@ int main(void)
 	Suite *suite = suite_create("health");
 	TCase *tcase = tcase_create("health");
 	tcase_add_test(tcase, ready_and_not);
+	tcase_add_test(tcase, a_bot_that_opens_is_no_readiness);
 	tcase_add_test(tcase, the_reasons_stand_in_the_json);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

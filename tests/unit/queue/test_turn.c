@@ -270,6 +270,30 @@ START_TEST(done_takes_the_batch_and_puts_the_replies)
 }
 END_TEST
 
+/* A Redis that came back without its last moment has the entry and not the batch: an answer committed then would
+ * answer messages that nobody dropped, and their next answer would pass for its repetition. */
+START_TEST(done_of_another_batch_is_stale)
+{
+	PUT(.id = "m1");
+	PUT(.id = "m2");
+	struct qg_entry entry = pull_one(ann);
+	expect_batch(ann, &entry, "m1 m2");
+	struct qg_reply *reply = make_reply(reply_id('a'), CHAT, "both");
+	struct qg_done what = {.batch = 1, .replies = &reply, .reply_count = 1};
+	ck_assert_int_eq(done(ann, &entry, &what), QG_STALE);
+	ck_assert_int_eq(ask_int("HDEL", "c:" TALK, "n", NULL), 1);
+	what.batch = 2;
+	ck_assert_int_eq(done(ann, &entry, &what), QG_STALE);
+	ck_assert_int_eq(ask_int("LLEN", "o:" BOT ":" CHAT, NULL), 0);
+	ck_assert_int_eq(depth_of(BOT), 2);
+	expect_batch(ann, &entry, "m1 m2");
+	ck_assert_int_eq(done(ann, &entry, &what), QG_OK);
+	ck_assert_int_eq(depth_of(BOT), 0);
+	qg_reply_destroy(reply);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
 START_TEST(done_sent_twice_is_done_once)
 {
 	PUT(.id = "m1");
@@ -678,6 +702,7 @@ int main(void)
 	tcase_add_test(tcase, a_damaged_message_is_buried);
 	tcase_add_test(tcase, nothing_left_ends_the_entry);
 	tcase_add_test(tcase, done_takes_the_batch_and_puts_the_replies);
+	tcase_add_test(tcase, done_of_another_batch_is_stale);
 	tcase_add_test(tcase, done_sent_twice_is_done_once);
 	tcase_add_test(tcase, history_grows_to_its_cap);
 	tcase_add_test(tcase, history_is_forgotten);
