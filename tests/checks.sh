@@ -15,7 +15,8 @@ files() {
 		done
 	else
 		for pattern in "$@"; do
-			find . -path './build*' -prune -o -path '*/node_modules' -prune -o -type f \
+			find . -path './build*' -prune -o -path './.git' -prune -o -path './tests/out' -prune -o \
+				-path '*/node_modules' -prune -o -type f \
 				-name "${pattern##*/}" -print | sed 's#^\./##'
 		done
 	fi
