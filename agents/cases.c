@@ -30,7 +30,8 @@ struct qg_cases {
 	size_t index, ask; /* of the case, and of the question in it */
 	size_t ok, failed, left_out;
 	uint64_t began_us;
-	json_t *history, *state;
+	char *history;
+	json_t *state;
 	struct qg_buf answers; /* all of the case */
 	char *answer;	       /* the last */
 	bool handed_over;
@@ -46,7 +47,7 @@ static void destroy(struct qg_cases *cases)
 {
 	qg_turn_cancel(cases->turn);
 	qg_message_destroy(cases->message);
-	json_decref(cases->history);
+	free(cases->history);
 	json_decref(cases->state);
 	qg_buf_finish(&cases->answers);
 	free(cases->answer);
@@ -184,15 +185,13 @@ static void keep_answer(struct qg_cases *cases, const struct qg_turn_result *res
 		cases->answer = qg_str_copy(result->reply->text);
 	}
 	cases->handed_over |= result->handed_over;
-	if (result->forget_history) {
-		json_array_clear(cases->history);
-	}
-	json_array_extend(cases->history, result->history);
 	json_t *state = json_deep_copy(result->state);
-	if (state != NULL) {
-		json_decref(cases->state);
-		cases->state = state;
+	if (state == NULL || !qg_turn_remember(&cases->history, result)) {
+		json_decref(state);
+		return;
 	}
+	json_decref(cases->state);
+	cases->state = state;
 }
 
 static void ask_next(struct qg_cases *cases);
@@ -260,7 +259,8 @@ static void begin_case(void *arg)
 	while (cases->index < json_array_size(cases->role->cases)) {
 		const char *why = leave_out(cases);
 		if (why == NULL) {
-			json_array_clear(cases->history);
+			free(cases->history);
+			cases->history = NULL;
 			json_object_clear(cases->state);
 			qg_buf_reset(&cases->answers);
 			cases->ask = 0;
@@ -302,11 +302,10 @@ struct qg_cases *qg_cases_run(struct qg_loop *loop, struct qg_config *config,
 	cases->host = host;
 	cases->arg = arg;
 	cases->model = qg_str_copy(model);
-	cases->history = json_array();
 	cases->state = json_object();
 	qg_buf_init(&cases->answers, MAX_ANSWERS);
-	if ((model != NULL && cases->model == NULL) || cases->history == NULL ||
-		cases->state == NULL || qg_loop_defer(loop, begin_case, cases) != QG_OK) {
+	if ((model != NULL && cases->model == NULL) || cases->state == NULL ||
+	 qg_loop_defer(loop, begin_case, cases) != QG_OK) {
 		destroy(cases);
 		return NULL;
 	}

@@ -53,7 +53,7 @@ static const char *model_in_use(const struct qg_turn *turn)
 				: NULL;
 		const struct qg_model *model =
 			endpoint != NULL ? qg_model_find(endpoint->provider) : NULL;
-		if (model != NULL && model->wants_prompt) {
+		if (model != NULL && model->talks) {
 			return endpoint->model != NULL ? endpoint->model : endpoint->name;
 		}
 	}

@@ -50,11 +50,10 @@ static bool is_part_of_word(const uint32_t *codes, size_t count, size_t end)
 	return end + 2 <= count && codes[end] == U'智' && codes[end + 1] == U'能';
 }
 
-static bool asks_for(const char *text, const char *keyword)
+static bool asks_for(const uint32_t *codes, size_t count, const char *keyword)
 {
-	uint32_t codes[QG_TEXT_CODES], word[64];
-	size_t count = qg_text_codes(text, codes, QG_TEXT_CODES),
-	       size = qg_text_codes(keyword, word, 64);
+	uint32_t word[64];
+	size_t size = qg_text_codes(keyword, word, 64);
 	for (size_t at = find(codes, count, word, size, 0); at != SIZE_MAX;
 		at = find(codes, count, word, size, at + 1)) {
 		if (!is_denied(codes, at) && !is_part_of_word(codes, count, at + size)) {
@@ -69,8 +68,10 @@ bool qg_handover_wanted(const struct qg_turn *turn)
 	const struct qg_strings *keywords = &turn->request.role->handover_keywords;
 	for (size_t i = 0; i < turn->request.count; i++) {
 		const char *text = turn->request.messages[i]->text;
-		for (size_t k = 0; text != NULL && k < keywords->count; k++) {
-			if (asks_for(text, keywords->items[k])) {
+		uint32_t codes[QG_TEXT_CODES];
+		size_t count = text != NULL ? qg_text_codes(text, codes, QG_TEXT_CODES) : 0;
+		for (size_t k = 0; k < keywords->count; k++) {
+			if (asks_for(codes, count, keywords->items[k])) {
 				return true;
 			}
 		}

@@ -2,7 +2,10 @@
  *
  * Elements are only ever appended. A prompt drops the oldest in whole blocks: between two drops
  * every prompt begins with the bytes of the one before, which is what a provider's prefix cache
- * pays for. */
+ * pays for.
+ *
+ * Until a prompt is made a history stays the text it is stored as, an element a line: most turns need
+ * none, and parsing forty elements costs as much as all the rest of such a turn. */
 #include "turn_parts.h"
 
 #include <stdlib.h>
@@ -14,6 +17,7 @@
 #define BLOCK 16	      /* elements dropped at a time */
 #define MAX_ELEMENTS 64	      /* in a prompt */
 #define MAX_BYTES (24 * 1024) /* in a prompt */
+#define MAX_REMEMBERED (64 * 1024 * 1024)
 
 static json_t *make_element(const char *who, const char *name, const char *text, int64_t at)
 {
@@ -41,6 +45,40 @@ bool qg_history_add(struct qg_turn *turn)
 		added = json_array_append_new(turn->history, element) == 0 && added;
 	}
 	return added;
+}
+
+json_t *qg_history_read(const char *text)
+{
+	json_t *history = json_array();
+	while (history != NULL && text != NULL && text[0] != '\0') {
+		size_t size = strcspn(text, "\n");
+		json_t *element = qg_json_parse(text, size, NULL);
+		if (element != NULL) {
+			json_array_append_new(history, element);
+		}
+		text += size + (text[size] == '\n');
+	}
+	return history;
+}
+
+bool qg_turn_remember(char **history, const struct qg_turn_result *result)
+{
+	struct qg_buf text;
+	qg_buf_init(&text, MAX_REMEMBERED);
+	qg_buf_add_str(&text, *history != NULL && !result->forget_history ? *history : "");
+	size_t i;
+	json_t *element;
+	json_array_foreach (result->history, i, element) {
+		QG_AUTO(qg_str_free) char *line = qg_json_dump(element);
+		text.failed = line == NULL && text.failed == QG_OK ? QG_NO_MEMORY : text.failed;
+		qg_buf_printf(&text, "%s%s", text.size > 0 ? "\n" : "", line != NULL ? line : "");
+	}
+	char *kept = qg_buf_steal(&text);
+	if (kept != NULL) {
+		free(*history);
+		*history = kept;
+	}
+	return kept != NULL;
 }
 
 size_t qg_history_start(const json_t *history)

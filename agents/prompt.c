@@ -90,8 +90,8 @@ static bool append(json_t *messages, const char *role, struct qg_buf *text)
 
 static bool add_history(const struct qg_turn *turn, json_t *messages, struct qg_buf *text)
 {
-	const json_t *history = turn->request.history;
-	bool good = true;
+	json_auto_t *history = qg_history_read(turn->request.history);
+	bool good = history != NULL;
 	for (size_t i = qg_history_start(history); i < json_array_size(history) && good; i++) {
 		const json_t *element = json_array_get(history, i);
 		const char *said = qg_json_str(element, "text", "");

@@ -316,12 +316,13 @@ bool qg_text_asks(const char *text)
 		"为什么", "啥", "多久", "多长", "告诉", "帮", "请", "查", "发一下"};
 	size_t size = strlen(text);
 	text += size > ASKING_BYTES ? size - ASKING_BYTES : 0;
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		if (qg_text_has(text, marks[i])) {
-			return true;
-		}
+	char *folded = qg_text_folded(text); /* as the marks are: bytes can be compared */
+	bool asks = false;
+	for (size_t i = 0; folded != NULL && !asks && i < sizeof(marks) / sizeof(marks[0]); i++) {
+		asks = strstr(folded, marks[i]) != NULL;
 	}
-	return false;
+	free(folded);
+	return asks;
 }
 
 /* Sentences before a question belong to it, those behind the last one to the last. */

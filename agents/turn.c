@@ -332,7 +332,7 @@ static void greet(struct qg_turn *turn)
 		finish(turn, "command", false);
 		return;
 	}
-	if (json_array_size(turn->request.history) == 0) {
+	if (turn->request.history == NULL || turn->request.history[0] == '\0') {
 		qg_turn_say(turn, role->greeting[0] != '\0'
 					  ? qg_str_copy(role->greeting)
 					  : qg_role_words(role, "greeting", NULL));
@@ -466,6 +466,11 @@ struct qg_turn *qg_turn_start(
 	}
 	turn->waits = true;
 	return turn;
+}
+
+const char *qg_turn_text(const struct qg_turn *turn)
+{
+	return turn->answer.data != NULL ? turn->answer.data : "";
 }
 
 void qg_turn_cancel(struct qg_turn *turn)

@@ -57,6 +57,19 @@ static bool open_long_text(struct qg_turn *turn, const char *text, size_t size)
 	return start != NULL && qg_strings_add(&turn->open, start) == QG_OK;
 }
 
+/* A question of text, which itself was tried: most texts are one question, and a miss stays one. */
+static bool try_question(
+	struct qg_turn *turn, const char *text, const char *whole, const char *asking)
+{
+	if (strcmp(whole, text) != 0 && try_faq(turn, whole)) {
+		return true;
+	}
+	if (strcmp(asking, text) == 0) {
+		return false;
+	}
+	return (strcmp(asking, whole) != 0 && try_faq(turn, asking)) || try_clauses(turn, asking);
+}
+
 bool qg_turn_ask_faq(struct qg_turn *turn, const char *text)
 {
 	size_t size = strlen(text);
@@ -69,9 +82,8 @@ bool qg_turn_ask_faq(struct qg_turn *turn, const char *text)
 	struct qg_strings whole = {0}, asking = {0};
 	bool good = qg_text_questions(text, &whole, &asking) == QG_OK;
 	for (size_t i = 0; good && i < whole.count; i++) {
-		bool room = turn->open.count < QG_MAX_QUESTIONS;
-		if (!room || try_faq(turn, whole.items[i]) || try_faq(turn, asking.items[i]) ||
-			try_clauses(turn, asking.items[i])) {
+		if (turn->open.count >= QG_MAX_QUESTIONS ||
+			try_question(turn, text, whole.items[i], asking.items[i])) {
 			continue;
 		}
 		good = qg_strings_add(&turn->open, whole.items[i]) == QG_OK;

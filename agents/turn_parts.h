@@ -87,6 +87,9 @@ void qg_handover_time(int64_t wall, char out[6]);
 
 /* The messages of this turn, and its answer, as elements to append. false: no memory. */
 bool qg_history_add(struct qg_turn *turn);
+/* A stored history as an array; a line that is broken is left out. New reference; NULL for no
+ * memory. */
+json_t *qg_history_read(const char *text);
 /* Where the part of the history begins that a prompt holds: it moves in blocks, so that a prefix
  * stays the same over many turns. */
 size_t qg_history_start(const json_t *history);

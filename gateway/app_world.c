@@ -38,6 +38,9 @@ static void check_bot(
 		qg_problem_error(problems, at ? at : tree,
 			"%s hears mentions only in groups; allowed: mention", adapter->name);
 	}
+	if (adapter->check) {
+		adapter->check(bot, tree, problems);
+	}
 }
 
 /* An answer to a question the template does not ask is a slip of the pen; a missing one leaves a hole. */

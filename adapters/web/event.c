@@ -81,20 +81,19 @@ static bool is_id(const char *id)
 		       size;
 }
 
-/* Removes every "@name" in place. */
+/* Removes every "@name" in place, in one pass however many there are. */
 static void cut_name(char *text, const char *name)
 {
 	size_t size = strlen(name);
-	if (size == 0) {
-		return;
-	}
-	for (char *at = strchr(text, '@'); at; at = strchr(at, '@')) {
-		if (strncmp(at + 1, name, size) == 0) {
-			memmove(at, at + 1 + size, strlen(at + 1 + size) + 1);
+	char *to = text;
+	for (const char *from = text; *from;) {
+		if (size > 0 && *from == '@' && strncmp(from + 1, name, size) == 0) {
+			from += 1 + size;
 		} else {
-			at++;
+			*to++ = *from++;
 		}
 	}
+	*to = '\0';
 }
 
 /* What the bot reads: the text without the mention of itself. */
@@ -217,12 +216,22 @@ static void deliver(struct web_core *core, struct qg_http_exchange *x, const str
 	core->bot->host->receive(core->bot, message, stored, waiting);
 }
 
+/* Nobody speaks in the bot's name. */
+static bool is_bots_name(const struct qg_bot *bot, const char *name)
+{
+	return qg_str_equal(name, bot->name) || qg_str_equal(name, bot->title);
+}
+
 /* 0, or the code of the answer that refuses this post. */
 static int refuse(const struct web_core *core, const struct post *post,
 	const struct web_member *member, bool admin, const char **why_out)
 {
 	*why_out = "from: 1 to 40 characters without control characters";
 	if (!web_name_is_valid(post->from)) {
+		return 400;
+	}
+	*why_out = "from: this is the bot's name";
+	if (is_bots_name(core->bot, post->from) && !web_members_find(&core->members, post->from)) {
 		return 400;
 	}
 	*why_out = "id: 1 to 64 of A-Z a-z 0-9 -";

@@ -21,19 +21,31 @@
 #define SECRET_MAX 256
 #define WRONG_MAX 10		    /* refused logins of a name ... */
 #define WRONG_WINDOW_MS (60 * 1000) /* ... in so long, then it waits for the end of the window */
+#define STRANGERS 1024		    /* counters of refused logins under names of nobody */
 #define MAC_SIZE (2 * QG_SHA256_SIZE)
 
-/* Characters that hide or reorder others: a name must read as it is. */
+/* Characters that cannot be seen or that reorder others: a name must read as it is. Sorted. */
+static const struct range {
+	uint32_t first, last;
+} hidden[] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c},
+	{0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e},
+	{0x2060, 0x206f}, {0x2800, 0x2800}, {0x3164, 0x3164}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0},
+	{0xfff0, 0xfffd}, {0xe0000, 0xe0fff}};
+
 static bool is_hidden(uint32_t code)
 {
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-	       code == 0xfeff || code == 0xfffd;
+	size_t i = 0;
+	while (i < sizeof(hidden) / sizeof(hidden[0]) && hidden[i].last < code) {
+		i++;
+	}
+	return i < sizeof(hidden) / sizeof(hidden[0]) && hidden[i].first <= code;
 }
 
 static bool is_space(uint32_t code)
 {
-	return code == ' ' || code == 0x3000 || code == 0xa0;
+	return code == ' ' || code == 0xa0 || code == 0x1680 ||
+	       (code >= 0x2000 && code <= 0x200a) || code == 0x202f || code == 0x205f ||
+	       code == 0x3000;
 }
 
 bool web_name_is_valid(const char *name)
@@ -90,6 +102,43 @@ static bool read_secret(const json_t *value, bool *admin_out, char out[SECRET_MA
 	return true;
 }
 
+static bool is_member_map(const json_t *config)
+{
+	size_t count = json_object_size(config);
+	return json_is_object(config) && count > 0 && count <= MEMBERS_MAX;
+}
+
+void web_members_check(
+	const json_t *config, const struct qg_tree *tree, struct qg_problems *problems)
+{
+	if (!config || json_is_null(config)) {
+		return;
+	}
+	if (!is_member_map(config)) {
+		qg_problem_error(problems, tree,
+			"expected a map of name to secret with 1 to %d entries", MEMBERS_MAX);
+		return;
+	}
+	const char *name;
+	json_t *value;
+	json_object_foreach ((json_t *)config, name, value) {
+		bool admin;
+		char secret[SECRET_MAX + 1];
+		const struct qg_tree *at = qg_tree_get(tree, name);
+		if (!web_name_is_valid(name)) {
+			qg_problem_error(problems, at ? at : tree,
+				"a name has 1 to %d characters, none of them hidden, and no blanks "
+				"at its ends",
+				WEB_NAME_MAX);
+		} else if (!read_secret(value, &admin, secret)) {
+			qg_problem_error(problems, at ? at : tree,
+				"expected a secret of 1 to %d bytes in quotes, or {secret, admin: "
+				"true}",
+				SECRET_MAX);
+		}
+	}
+}
+
 static enum qg_status add_member(
 	struct web_members *members, const char *name, const json_t *value, const char *bot)
 {
@@ -114,13 +163,12 @@ enum qg_status web_members_init(struct web_members *members, const json_t *confi
 	if (!config || json_is_null(config)) {
 		return QG_OK;
 	}
-	size_t count = json_object_size(config);
-	if (!json_is_object(config) || count == 0 || count > MEMBERS_MAX) {
+	if (!is_member_map(config)) {
 		qg_log_error(bot, "members: expected a map of name to secret with 1 to %d entries",
 			MEMBERS_MAX);
 		return QG_INVALID;
 	}
-	members->items = calloc(count, sizeof(*members->items));
+	members->items = calloc(json_object_size(config), sizeof(*members->items));
 	if (!members->items) {
 		return QG_NO_MEMORY;
 	}
@@ -244,15 +292,32 @@ static void give_cookie(
 	qg_http_answer(x, 200, "application/json", ok, sizeof(ok) - 1);
 }
 
-/* Whether this name was guessed at too often; a right secret is then refused as well, or guessing would pay. */
-static bool is_locked(struct web_member *member)
+/* What was guessed at names that no member has, several names to a counter. They are counted like the members': else
+ * who is refused for guessing would know that he guesses at somebody. The key keeps him from picking names that
+ * share a counter. */
+static struct web_guesses *stranger_guesses(const char *bot, const char *name)
+{
+	static struct web_guesses counters[STRANGERS];
+	static char key[33];
+	if (!key[0]) {
+		qg_random_hex(key, 16);
+	}
+	QG_AUTO(qg_str_free) char *whole = qg_str_printf("%s\n%s", bot, name);
+	uint8_t mac[QG_SHA256_SIZE] = {0};
+	if (whole) {
+		qg_hmac_sha256(key, strlen(key), whole, strlen(whole), mac);
+	}
+	return &counters[(mac[0] << 8 | mac[1]) % STRANGERS];
+}
+
+/* Whether that was too often; a right secret is then refused as well, or guessing would pay. */
+static bool is_locked(struct web_guesses *guesses)
 {
 	uint64_t now = qg_clock_mono();
-	if (now - member->wrong_since >= WRONG_WINDOW_MS) {
-		member->wrong = 0;
-		member->wrong_since = now;
+	if (now - guesses->since >= WRONG_WINDOW_MS) {
+		*guesses = (struct web_guesses){.since = now};
 	}
-	return member->wrong >= WRONG_MAX;
+	return guesses->wrong >= WRONG_MAX;
 }
 
 struct login {
@@ -280,16 +345,16 @@ void web_member_login(struct web_core *core, struct qg_http_exchange *x)
 	}
 	struct web_member *member =
 		(struct web_member *)web_members_find(&core->members, login.name);
-	if (member && is_locked(member)) {
+	struct web_guesses *guesses =
+		member ? &member->guesses : stranger_guesses(core->bot->name, login.name);
+	if (is_locked(guesses)) {
 		qg_http_add_header(x, "Retry-After", "60");
 		qg_http_answer_error(x, 429, "too many tries");
 	} else if (member && qg_equal_constant_time(member->secret, login.secret)) {
-		member->wrong = 0;
+		guesses->wrong = 0;
 		give_cookie(core, x, member);
 	} else {
-		if (member) {
-			member->wrong++;
-		}
+		guesses->wrong++;
 		qg_http_answer_error(x, 401, "name or secret is wrong");
 	}
 }

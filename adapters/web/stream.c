@@ -3,7 +3,8 @@
  * A new viewer first catches up by reads of its own; then it is live and gets what the bot's one tail reads. All
  * reads go down one pipelined connection, so what the tail read before the viewer's last catch-up was answered
  * is in that catch-up, and an event is handed out only if its id is above the viewer's: none is lost or doubled,
- * also when Redis was away in between. Drafts are in no feed: they carry the id of the viewer's newest event, so
+ * also when Redis was away in between. A feed may hold many megabytes: few viewers catch up at a time, and none
+ * is sent more than it takes, or a handful of them would fill Redis' memory and ours. Drafts are in no feed: they carry the id of the viewer's newest event, so
  * a browser that comes back asks for what followed it. */
 #include "web.h"
 
@@ -21,6 +22,7 @@
 #define READ_COUNT_N 50
 #define ID_SIZE 48
 #define VIEWERS_MAX 2000	    /* of a bot in one process */
+#define BACKLOG_ROOM (256 * 1024)   /* bytes a viewer may be behind and still catch up further */
 #define EVENT_MAX (2 * 1024 * 1024) /* bytes of one event: a reply whose every byte is escaped */
 
 struct id { /* of an entry of the stream */
@@ -107,6 +109,12 @@ static bool write_event(
 		return true; /* too large or no memory: this one is left out */
 	}
 	return qg_http_stream_write(viewer->x, out.data, out.size) == QG_OK;
+}
+
+/* Whether it has taken most of what it was sent. */
+static bool has_room(const struct viewer *viewer)
+{
+	return qg_http_stream_backlog(viewer->x) <= BACKLOG_ROOM;
 }
 
 static bool write_text(struct viewer *viewer, const char *text)
@@ -202,7 +210,7 @@ static void ask_range(
 
 /* ---- catching up ---- */
 
-static void catch_up(struct viewer *viewer);
+static void catch_up_all(struct web_core *core);
 
 static void go_live(struct viewer *viewer)
 {
@@ -220,6 +228,7 @@ static void go_live(struct viewer *viewer)
 static struct viewer *read_end(struct read *read)
 {
 	struct viewer *viewer = read->core->bot ? read->viewer : NULL;
+	read->core->catching--;
 	if (read->viewer) {
 		read->viewer->read = NULL;
 	}
@@ -230,9 +239,14 @@ static void caught_up(void *arg, enum qg_status status, const struct qg_redis_re
 {
 	struct read *read = arg;
 	size_t count = status == QG_OK && reply->type == QG_REPLY_ARRAY ? reply->count : 0;
+	bool whole = count < READ_COUNT_N;
 	/* Writing may end the viewer: read->viewer is then NULL. */
 	for (size_t i = 0; i < count && read->viewer; i++) {
 		struct event event;
+		if (!has_room(read->viewer)) {
+			whole = false; /* the rest is read again once it has taken this */
+			break;
+		}
 		if (parse_entry(&reply->items[i], &event) && !show(read->viewer, &event)) {
 			break;
 		}
@@ -240,12 +254,11 @@ static void caught_up(void *arg, enum qg_status status, const struct qg_redis_re
 	struct web_core *core = read->core;
 	struct viewer *viewer = read_end(read);
 	free(read);
-	if (viewer && status == QG_OK) {
-		if (count == READ_COUNT_N) {
-			catch_up(viewer);
-		} else {
-			go_live(viewer);
-		}
+	if (viewer && status == QG_OK && whole) {
+		go_live(viewer);
+	}
+	if (status == QG_OK) {
+		catch_up_all(core);
 	}
 	web_core_release(core);
 }
@@ -265,26 +278,45 @@ static void placed(void *arg, enum qg_status status, const struct qg_redis_reply
 		viewer->placed = true;
 		go_live(viewer);
 	}
+	if (status == QG_OK) {
+		catch_up_all(core);
+	}
 	web_core_release(core);
 }
 
-/* A step; after a failure the next tick takes it again. */
 static void catch_up(struct viewer *viewer)
 {
-	const struct web_core *core = viewer->core;
-	if (viewer->live || viewer->read || !qg_redis_is_up(core->bot->redis)) {
-		return;
-	}
-	struct read *read = read_create(viewer->core, viewer);
+	struct web_core *core = viewer->core;
+	struct read *read = read_create(core, viewer);
 	if (!read) {
 		return;
 	}
+	core->catching++;
 	viewer->read = read;
+	qg_list_remove(&viewer->link); /* to the end: all have their turn */
+	qg_list_add(&core->viewers, &viewer->link);
 	if (viewer->placed) {
 		ask_range(core, viewer->at, caught_up, read);
 	} else {
 		qg_redis_run(core->bot->redis, placed, read, "XREVRANGE %sfeed:%s + - COUNT 1",
 			core->bot->prefix, core->bot->name);
+	}
+}
+
+/* A step of those whose turn it is. After a failure, and for who takes its events slowly, the next tick takes it. */
+static void catch_up_all(struct web_core *core)
+{
+	if (!core->bot || !qg_redis_is_up(core->bot->redis)) {
+		return;
+	}
+	QG_LIST_FOR_EACH (item, &core->viewers) {
+		struct viewer *viewer = QG_CONTAINER(item, struct viewer, link);
+		if (core->catching == WEB_CATCHING_MAX) {
+			break;
+		}
+		if (!viewer->live && !viewer->read && has_room(viewer)) {
+			catch_up(viewer);
+		}
 	}
 }
 
@@ -359,11 +391,11 @@ void web_stream_tick(struct web_core *core, bool beat)
 		if (changed && !write_status(viewer, up)) {
 			continue;
 		}
-		if (beat && !write_text(viewer, ": beat\n\n")) {
-			continue;
+		if (beat) {
+			(void)write_text(viewer, ": beat\n\n");
 		}
-		catch_up(viewer);
 	}
+	catch_up_all(core);
 	web_stream_look(core);
 }
 
@@ -437,7 +469,7 @@ void web_stream_open(struct web_core *core, struct qg_http_exchange *x)
 	if (!write_text(viewer, "retry: 1000\n\n") || (!up && !write_status(viewer, false))) {
 		return;
 	}
-	catch_up(viewer);
+	catch_up_all(core);
 }
 
 void web_stream_end_all(struct web_core *core)

@@ -90,6 +90,14 @@ void web_core_wake(struct web_core *core)
 	}
 }
 
+static void check(const struct qg_bot_config *config, const struct qg_tree *tree,
+	struct qg_problems *problems)
+{
+	const struct web_options *set = config->options;
+	const struct qg_tree *at = qg_tree_get(tree, "members");
+	web_members_check(set ? set->members : NULL, at ? at : tree, problems);
+}
+
 static enum qg_status init(struct qg_bot *bot)
 {
 	struct web_core *core = calloc(1, sizeof(*core));
@@ -288,6 +296,7 @@ const struct qg_adapter qg_adapter_web = {
 	.state_size = sizeof(struct web_state),
 	.options = options,
 	.options_size = sizeof(struct web_options),
+	.check = check,
 	.init = init,
 	.on_http = on_http,
 	.draft = draft,

@@ -14,17 +14,22 @@
 #define WEB_CHAT "web"	/* the one chat of a web bot */
 #define WEB_NAME_MAX 40 /* characters of a person's name */
 #define WEB_NAME_BYTES (4 * WEB_NAME_MAX)
-#define WEB_SENDS_MAX 8 /* replies on their way; the gateway sends one at a time a chat */
+#define WEB_CATCHING_MAX 4 /* viewers of a bot that read the feed at a time */
+#define WEB_SENDS_MAX 8	   /* replies on their way; the gateway sends one at a time a chat */
 
 struct web_options {
 	json_t *members; /* {name: secret} or {name: {secret, admin}}; NULL: whoever holds the admin token */
 };
 
+struct web_guesses {
+	unsigned wrong; /* logins refused ... */
+	uint64_t since; /* ... since, monotonic ms */
+};
+
 struct web_member {
 	char *name, *secret;
 	bool admin;
-	unsigned wrong;	      /* logins refused since wrong_since */
-	uint64_t wrong_since; /* monotonic ms */
+	struct web_guesses guesses;
 };
 
 struct web_members {
@@ -52,7 +57,8 @@ struct web_core {
 	uint64_t tip_ms, tip_seq; /* the newest event handed to all viewers */
 	bool tailing;		  /* tip is set: somebody looks on */
 	bool reading, look_again;
-	bool was_up; /* Redis, as the viewers were told */
+	unsigned catching; /* reads of viewers under way */
+	bool was_up;	   /* Redis, as the viewers were told */
 	/* tail.c */
 	struct qg_list tail_link;
 	struct web_tail *tail;
@@ -70,6 +76,9 @@ void web_core_release(struct web_core *core);
 void web_core_wake(struct web_core *core);
 
 /* member.c: who may come in. */
+/* Says what is wrong in the option `members`; tree: where it stands. */
+void web_members_check(
+	const json_t *config, const struct qg_tree *tree, struct qg_problems *problems);
 enum qg_status web_members_init(struct web_members *members, const json_t *config, const char *bot);
 void web_members_finish(struct web_members *members);
 const struct web_member *web_members_find(const struct web_members *members, const char *name);

@@ -70,7 +70,7 @@ static void on_chunk(struct qg_model_call *call, const char *data, size_t size)
 	struct qg_chain *chain = call->owner;
 	if (size > 0) {
 		chain->shown = true;
-		chain->host->chunk(chain->arg, data, size, call->model->wants_prompt);
+		chain->host->chunk(chain->arg, data, size, call->model->talks);
 	}
 }
 

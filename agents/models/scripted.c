@@ -376,7 +376,7 @@ static void cancel(struct qg_model_call *call)
 
 const struct qg_model qg_model_scripted = {
 	.name = "scripted",
-	.wants_prompt = true,
+	.talks = true, /* by the bare question: a prompt would be made for nobody */
 	.is_free = true,
 	.state_size = sizeof(struct state),
 	.check = check,

@@ -269,7 +269,7 @@ static void finished(
 
 static void draft(void *arg, const char *reply_id, const char *text)
 {
-	job_draft(arg, reply_id, text);
+	job_draft(arg, reply_id);
 }
 
 static const struct qg_turn_host turn_host = {.draft = draft, .finished = finished};

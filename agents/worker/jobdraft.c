@@ -34,20 +34,19 @@ static void publish(struct job *job)
 			.handle = last->handle,
 			.answers = answers,
 			.sequence = sequence + job->draft_count++ % OF_A_TRY,
-			.text = job->draft_text};
+			.text = qg_turn_text(job->turn)};
 		job->draft_flying = true;
 		job->draft_at = qg_clock_mono();
 		job->first_at = job->first_at != 0 ? job->first_at : qg_clock_wall();
 		qg_queue_draft(job->worker->core->queue, &job->entry, &draft, published, job);
 	}
 	json_decref(answers);
-	free(job->draft_text);
-	job->draft_text = NULL;
+	job->draft_waits = false;
 }
 
 static void publish_when_due(struct job *job)
 {
-	if (job->draft_text == NULL || job->draft_flying || job->state != JOB_RUNNING) {
+	if (!job->draft_waits || job->draft_flying || job->turn == NULL) {
 		return;
 	}
 	uint64_t passed = qg_clock_mono() - job->draft_at;
@@ -76,7 +75,9 @@ static void timer_fired(void *arg)
 	publish_when_due(arg);
 }
 
-void job_draft(struct job *job, const char *reply_id, const char *text)
+/* Comes with each chunk of a model, so it only notes that there is more: the text is asked for when a
+ * snapshot is due. */
+void job_draft(struct job *job, const char *reply_id)
 {
 	if (job->draft_reply == NULL) {
 		job->draft_reply = qg_str_copy(reply_id);
@@ -85,8 +86,7 @@ void job_draft(struct job *job, const char *reply_id, const char *text)
 	if (job->draft_reply == NULL || job->draft_timer == NULL || job->batch.count == 0) {
 		return;
 	}
-	free(job->draft_text);
-	job->draft_text = qg_str_copy(text);
+	job->draft_waits = true;
 	publish_when_due(job);
 }
 
@@ -94,7 +94,6 @@ void job_draft_finish(struct job *job)
 {
 	qg_timer_destroy(job->draft_timer);
 	free(job->draft_reply);
-	free(job->draft_text);
 	job->draft_timer = NULL;
-	job->draft_reply = job->draft_text = NULL;
+	job->draft_reply = NULL;
 }

@@ -66,7 +66,8 @@ struct job {
 	char *reason; /* of a failure */
 	/* drafts */
 	struct qg_timer *draft_timer;
-	char *draft_reply, *draft_text;
+	char *draft_reply;
+	bool draft_waits; /* there is text that no snapshot has shown */
 	uint64_t draft_at;
 	int64_t first_at; /* wall ms of the first snapshot, 0 none */
 	unsigned draft_count;
@@ -137,7 +138,7 @@ struct job *job_find(struct qg_worker *worker, const char *conversation);
 void job_collect(struct job *job);
 
 /* jobdraft.c */
-void job_draft(struct job *job, const char *reply_id, const char *text);
+void job_draft(struct job *job, const char *reply_id);
 void job_draft_finish(struct job *job);
 
 /* watch.c */

@@ -87,13 +87,6 @@ static void close_line(struct line *line, const char *tail)
 	line->size += size;
 }
 
-/* Control characters, and those that reorder or break lines on a screen. */
-static bool is_unsafe(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
-	       (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-}
-
 static void add_code(struct line *line, uint32_t code, const char *bytes, size_t size, bool json)
 {
 	char text[16];
@@ -104,7 +97,7 @@ static void add_code(struct line *line, uint32_t code, const char *bytes, size_t
 		snprintf(text, sizeof(text), "\\ufffd");
 	} else if (code == '\n' || code == '\t' || code == '\r') {
 		snprintf(text, sizeof(text), "\\%c", code == '\n' ? 'n' : code == '\t' ? 't' : 'r');
-	} else if (is_unsafe(code)) {
+	} else if (qg_utf8_is_unsafe(code)) {
 		snprintf(text, sizeof(text), "\\u%04x", (unsigned)code);
 	} else if (json && (code == '"' || code == '\\')) {
 		snprintf(text, sizeof(text), "\\%c", (char)code);

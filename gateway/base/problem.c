@@ -62,16 +62,6 @@ static void render(struct qg_problems *problems, const struct qg_problem *item)
 	}
 }
 
-/* One problem is one line, whatever a key or value held. */
-static void flatten(char *words)
-{
-	for (; *words != '\0'; words++) {
-		if ((unsigned char)*words < 0x20 || *words == 0x7f) {
-			*words = ' ';
-		}
-	}
-}
-
 /* "path: words", both cut to a readable length. */
 __attribute__((format(printf, 2, 0))) static char *phrase(
 	const struct qg_tree *tree, const char *format, va_list args)
@@ -96,7 +86,7 @@ __attribute__((format(printf, 2, 0))) static char *phrase(
 	char *whole = qg_str_printf(
 		"%s%s%s%s", start > 0 ? "..." : "", shown + start, size > 0 ? ": " : "", words);
 	if (whole != NULL) {
-		flatten(whole);
+		qg_utf8_flatten(whole); /* one line, whatever a key or value held */
 	}
 	return whole;
 }
@@ -122,7 +112,7 @@ static void keep(struct qg_problems *problems, bool warning, const char *file, u
 	if (file != NULL) {
 		item->file = qg_str_copy(file);
 		if (item->file != NULL) {
-			flatten(item->file);
+			qg_utf8_flatten(item->file);
 		}
 	}
 	problems->count++;

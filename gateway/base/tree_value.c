@@ -4,9 +4,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tree_private.h"
 
@@ -235,13 +238,33 @@ char *qg_tree_expand(
 
 /* ---- files ---- */
 
+/* Not a pipe: one that nobody writes to would hold up the start, or the loop at a reload. NULL with why. */
+static FILE *open_plain(const char *path, const char **why_out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat info;
+	bool known = fd >= 0 && fstat(fd, &info) == 0;
+	if (known && !S_ISREG(info.st_mode) &&
+		!S_ISDIR(info.st_mode)) { /* reading says "directory" */
+		*why_out = "it is not a plain file";
+		close(fd);
+		return NULL;
+	}
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+	*why_out = strerror(errno);
+	if (file == NULL && fd >= 0) {
+		close(fd);
+	}
+	return file;
+}
+
 struct qg_tree *qg_tree_read(
 	const char *path, const char *shown_as, bool expand, struct qg_problems *problems)
 {
-	FILE *file = fopen(path, "re");
+	const char *why;
+	FILE *file = open_plain(path, &why);
 	if (file == NULL) {
-		qg_problem_error_at(
-			problems, shown_as, 0, 0, "cannot be read: %s", strerror(errno));
+		qg_problem_error_at(problems, shown_as, 0, 0, "cannot be read: %s", why);
 		return NULL;
 	}
 	struct qg_tree *tree = NULL;

@@ -132,6 +132,29 @@ static bool is_control(uint32_t code)
 	return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
+bool qg_utf8_is_unsafe(uint32_t code)
+{
+	return is_control(code) || code == 0x2028 || code == 0x2029 ||
+	       (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+void qg_utf8_flatten(char *text)
+{
+	size_t size = strlen(text), length = 0;
+	for (size_t at = 0; at < size;) {
+		uint32_t code = 0;
+		size_t used = decode(text + at, size - at, &code);
+		if (used == 0 || qg_utf8_is_unsafe(code)) {
+			text[length++] = ' ';
+		} else {
+			memmove(text + length, text + at, used);
+			length += used;
+		}
+		at += used > 0 ? used : 1;
+	}
+	text[length] = '\0';
+}
+
 char *qg_utf8_clean(const char *data, size_t size)
 {
 	/* The worst byte becomes the three of U+FFFD. */

@@ -24,7 +24,8 @@ struct talk {
 	struct qg_cli_target target;
 	struct qg_loop *loop;
 	struct qg_role *role;
-	json_t *history, *state;
+	char *history;
+	json_t *state;
 	bool shows_drafts;
 	char *shown; /* what of the answer stands on the screen */
 	bool failed;
@@ -33,9 +34,8 @@ struct talk {
 static int open_talk(struct talk *talk)
 {
 	talk->loop = qg_loop_create(1);
-	talk->history = json_array();
 	talk->state = json_object();
-	if (!talk->loop || !talk->history || !talk->state) {
+	if (!talk->loop || !talk->state) {
 		return qg_cli_say(talk->cli, QG_CLI_FAILED, "out of memory");
 	}
 	talk->role = qg_cli_open_role(talk->cli, &talk->target, talk->loop);
@@ -91,9 +91,12 @@ static void show(struct talk *talk, const char *text)
 static void on_draft(void *arg, const char *reply_id, const char *text)
 {
 	struct talk *talk = arg;
-	if (talk->shows_drafts) {
-		show(talk, text);
+	/* as the finished reply is: what a model writes must not steer the terminal */
+	char *clean = talk->shows_drafts ? qg_utf8_clean(text, strlen(text)) : NULL;
+	if (clean) {
+		show(talk, clean);
 	}
+	free(clean);
 }
 
 static void print_usage_line(const struct qg_reply *reply)
@@ -134,10 +137,7 @@ static void print_reply(struct talk *talk, const struct qg_reply *reply, const c
 
 static void remember(struct talk *talk, const struct qg_turn_result *result)
 {
-	if (result->forget_history) {
-		json_array_clear(talk->history);
-	}
-	if (result->history && json_array_extend(talk->history, result->history) != 0) {
+	if (!qg_turn_remember(&talk->history, result)) {
 		talk->failed = true;
 	}
 	if (result->state) {
@@ -247,7 +247,7 @@ static int run(struct qg_cli *cli)
 	qg_role_release(talk.role);
 	qg_loop_destroy(talk.loop);
 	qg_cli_target_finish(&talk.target);
-	json_decref(talk.history);
+	free(talk.history);
 	json_decref(talk.state);
 	free(talk.shown);
 	return code;

@@ -66,11 +66,7 @@ static void put_cell(char cell[CELL_MAX], const char *text)
 	size_t cut = qg_utf8_cut(text, strlen(text), CELL_MAX - 1);
 	memcpy(cell, text, cut);
 	cell[cut] = '\0';
-	for (char *at = cell; *at != '\0'; at++) {
-		if ((unsigned char)*at < 0x20 || *at == 0x7f) {
-			*at = ' ';
-		}
-	}
+	qg_utf8_flatten(cell);
 }
 
 static void put_number(char cell[CELL_MAX], const json_t *row, const char *name)

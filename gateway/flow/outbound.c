@@ -71,8 +71,8 @@ static void call(struct sending *sending)
 {
 	struct bot *bot = sending->bot;
 	if (!link_may_send(bot->link) || !bot->started || bot->stopping) {
-		sending->stage =
-			WAITING; /* for whoever may: a successor, another gateway, us again */
+		/* for whoever may: a successor, another gateway, or us again */
+		sending->stage = WAITING;
 		sending->until = 0;
 		run(sending);
 		return;
@@ -151,7 +151,8 @@ static void send_step(struct sending *sending)
 		qg_out_land(queue, &part, is_last(sending), stepped, sending);
 		break;
 	case WAITING:
-		qg_out_wait(queue, &part, sending->until, sending->attempts, stepped, sending);
+		qg_out_wait(queue, &part, sending->until, sending->attempts,
+			sending->repeated, stepped, sending);
 		break;
 	case BURYING:
 		qg_out_dead(queue, &part, sending->reason, qg_clock_wall(), stepped, sending);
@@ -287,6 +288,7 @@ static void begin(struct bot *bot, struct qg_head *head)
 	memcpy(sending->id, head->id, sizeof(sending->id));
 	sending->parts = head->parts;
 	sending->repeated = head->started;
+	sending->number = head->part;
 	head->chat = NULL;
 	head->reply = NULL;
 	head->parts = NULL;
@@ -298,7 +300,6 @@ static void begin(struct bot *bot, struct qg_head *head)
 		run(sending);
 		return;
 	}
-	sending->number = sending->reply->part;
 	sending->attempts = sending->reply->attempts;
 	if (!json_is_array(sending->parts)) {
 		json_decref(sending->parts);

@@ -236,6 +236,11 @@ enum qg_status qg_http_stream_write(struct qg_http_exchange *x, const void *data
 	return QG_OK;
 }
 
+size_t qg_http_stream_backlog(const struct qg_http_exchange *x)
+{
+	return x->connection ? http_connection_backlog(x->connection) : 0;
+}
+
 bool http_answer_end_stream(struct qg_http_exchange *x)
 {
 	const struct iovec last = {(char *)"0\r\n\r\n", 5};

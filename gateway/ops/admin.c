@@ -239,8 +239,11 @@ static char *encode_path(const char *path)
 
 static void set_cookie_and_redirect(const struct qg_admin *admin, struct qg_http_exchange *x)
 {
-	char *cookie = qg_str_printf(
-		COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000", admin->token);
+	/* Behind a proxy that speaks TLS the cookie must never travel without. */
+	bool secure = qg_str_equal(qg_http_header(x, "X-Forwarded-Proto"), "https");
+	char *cookie =
+		qg_str_printf(COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000%s",
+			admin->token, secure ? "; Secure" : "");
 	char *path = encode_path(qg_http_path(x));
 	if (cookie && path) {
 		qg_http_add_header(x, "Set-Cookie", cookie);

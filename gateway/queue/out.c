@@ -54,13 +54,14 @@ static enum qg_status read_head(struct qg_head *head, const struct qg_redis_repl
 		return QG_NO_MEMORY;
 	}
 	memcpy(head->id, text->text, ID_SIZE);
+	head->part = (unsigned)reply_int(row, 2);
 	char error[128];
 	head->reply = qg_reply_decode(text->text, text->size, error);
 	if (head->reply == NULL) {
 		qg_log_error(NULL, "a stored reply cannot be read: %s", error);
 		return QG_OK; /* the sender buries it */
 	}
-	head->reply->part = (unsigned)reply_int(row, 2);
+	head->reply->part = head->part;
 	head->started = reply_int(row, 3) != 0;
 	head->reply->attempts = (unsigned)reply_int(row, 4);
 	const char *parts = reply_text(row, 5);
@@ -130,12 +131,13 @@ void qg_out_land(
 }
 
 void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t until,
-	unsigned attempts, qg_queue_fn fn, void *arg)
+	unsigned attempts, bool started, qg_queue_fn fn, void *arg)
 {
 	struct call call;
 	begin_part(&call, "wait", part);
 	call_int(&call, until);
 	call_int(&call, attempts);
+	call_str(&call, started ? "1" : "0");
 	go(&call, queue, part->bot, fn, arg);
 }
 

@@ -90,24 +90,12 @@ void qg_batch_finish(struct qg_batch *batch)
 	}
 	free(batch->messages);
 	free(batch->stored_at);
-	json_decref(batch->history);
+	free(batch->history);
 	json_decref(batch->state);
 	*batch = (struct qg_batch){0};
 }
 
-/* History and state are ours, but what Redis holds is not believed: what does not parse is left out. */
-static json_t *read_history(const struct qg_redis_reply *list)
-{
-	json_t *history = json_array();
-	for (size_t i = 0; history != NULL && i < list->count; i++) {
-		json_t *element = qg_json_parse(list->items[i].text, list->items[i].size, NULL);
-		if (element != NULL) {
-			json_array_append_new(history, element);
-		}
-	}
-	return history;
-}
-
+/* State is ours, but what Redis holds is not believed: what does not parse is left out. */
 static json_t *read_state(const struct qg_redis_reply *text)
 {
 	json_t *state = text->size > 0 ? qg_json_parse(text->text, text->size, NULL) : NULL;
@@ -146,7 +134,7 @@ static enum qg_status read_batch(struct qg_batch *batch, const struct qg_redis_r
 	batch->failures = (unsigned)reply_int(reply, 1);
 	batch->paused = reply_int(reply, 2) != 0;
 	batch->state = read_state(&reply->items[3]);
-	batch->history = read_history(&reply->items[4]);
+	batch->history = qg_str_copy_n(reply_text(reply, 4), reply->items[4].size);
 	if (batch->state == NULL || batch->history == NULL) {
 		return QG_NO_MEMORY;
 	}

@@ -54,6 +54,10 @@ struct qg_adapter {
 	size_t state_size;		 /* zeroed memory the gateway gives each bot */
 	const struct qg_option *options; /* config keys, up to an empty row; may be NULL */
 	size_t options_size;		 /* of the struct they fill: bot->config->options */
+	/* Optional: says what is wrong in a bot's options that the table cannot tell, each at its place below tree,
+	 * the bot's map. Called for `check` and before init(), once the table had nothing to say. */
+	void (*check)(const struct qg_bot_config *config, const struct qg_tree *tree,
+		struct qg_problems *problems);
 	/* Mandatory. Checks the options; even when it fails, finish() must work. No I/O. */
 	enum qg_status (*init)(struct qg_bot *bot);
 	/* Optional: opens links. Returns at once; link_changed() tells the rest. Called by the owner only. */

@@ -84,6 +84,8 @@ void qg_http_stream_begin(struct qg_http_exchange *x, const char *type);
 /* QG_TOO_LARGE when the backlog is over its limit, QG_CANCELLED when the peer is lost: gone() follows, never from
  * inside. */
 enum qg_status qg_http_stream_write(struct qg_http_exchange *x, const void *data, size_t size);
+/* Bytes of a stream that wait for its peer; 0 once the peer left. */
+size_t qg_http_stream_backlog(const struct qg_http_exchange *x);
 void qg_http_stream_end(struct qg_http_exchange *x);
 
 /* Counters for the metrics: since start. */

@@ -97,7 +97,8 @@ struct qg_model_call {
 
 struct qg_model {
 	const char *name;  /* `provider` of the config */
-	bool wants_prompt; /* system and messages are made for it */
+	bool talks;	   /* its text is the answer and shown as it comes; false: it quotes */
+	bool wants_prompt; /* system and messages are made for it, and the handbook is searched */
 	bool is_free;	   /* costs nothing, needs no price */
 	size_t state_size;
 	/* Mandatory. Checks an endpoint's keys; words (128 bytes) say what is wrong. No I/O. */

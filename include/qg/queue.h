@@ -82,7 +82,8 @@ struct qg_batch {
 	size_t count;
 	unsigned failures;
 	bool paused;
-	json_t *history, *state;
+	char *history; /* elements as JSON, one a line, for who reads it to parse */
+	json_t *state;
 };
 void qg_entry_finish(struct qg_entry *entry);
 void qg_batch_finish(struct qg_batch *batch);
@@ -160,6 +161,7 @@ struct qg_head {
 	struct qg_reply
 		*reply; /* part and attempts as stored; NULL if what Redis holds is no reply */
 	char id[33];
+	unsigned part; /* the one that is due */
 	bool started;  /* a call for this part was begun and its outcome is unknown */
 	json_t *parts; /* stored with the first start; NULL before */
 };
@@ -182,8 +184,9 @@ void qg_out_start(struct qg_queue *queue, const struct qg_part *part, const char
 	qg_queue_fn fn, void *arg);
 void qg_out_land(
 	struct qg_queue *queue, const struct qg_part *part, bool last, qg_queue_fn fn, void *arg);
+/* started: an earlier call for this part is out whose outcome is unknown. */
 void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t until,
-	unsigned attempts, qg_queue_fn fn, void *arg);
+	unsigned attempts, bool started, qg_queue_fn fn, void *arg);
 void qg_out_dead(struct qg_queue *queue, const struct qg_part *part, const char *reason,
 	int64_t now, qg_queue_fn fn, void *arg);
 /* Draft rows under way, as published on the draft channel; rows are borrowed JSON texts. */

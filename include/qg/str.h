@@ -41,6 +41,10 @@ uint32_t qg_utf8_next(const char *data, size_t size, size_t *used_out);
 size_t qg_utf8_put(uint32_t code, char *out);
 /* Code points in data. */
 size_t qg_utf8_count(const char *data, size_t size);
+/* Does it steer a terminal, end a line or turn the direction of writing? */
+bool qg_utf8_is_unsafe(uint32_t code);
+/* Makes one line that is safe to show, in place: a blank for each unsafe character and each invalid byte. */
+void qg_utf8_flatten(char *text);
 /* Replaces invalid bytes by U+FFFD and drops control characters except \n and \t. Yours to free. */
 char *qg_utf8_clean(const char *data, size_t size);
 /* Case and width folded copy (ASCII lower case, full-width forms to ASCII). Yours to free. */

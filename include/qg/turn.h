@@ -27,7 +27,9 @@ struct qg_turn_request {
 		*messages;	  /* a run of one sender, oldest first; borrowed until finished() */
 	const int64_t *stored_at; /* wall ms of each */
 	size_t count;
-	json_t *history; /* array of {"who": "user"|"bot", "name", "text", "at"}; borrowed */
+	/* Elements {"who": "user"|"bot", "name", "text", "at"} as JSON, one a line; NULL: none; borrowed. Text,
+	 * because it is long and only a prompt reads it. */
+	const char *history;
 	json_t *state;	 /* object kept for the conversation, {} at first; borrowed, not changed */
 	bool paused;	 /* by `qungong pause`: one polite line, no model */
 	unsigned failures;	 /* earlier tries of this batch that failed */
@@ -47,7 +49,8 @@ struct qg_turn_result {
 };
 
 struct qg_turn_host {
-	/* All of the answer so far; at most as often as the model sends. borrowed. May be NULL. */
+	/* All of the answer so far, as often as the model sends: who wants it later does not copy it but asks
+	 * qg_turn_text(). Borrowed. May be NULL. */
 	void (*draft)(void *arg, const char *reply_id, const char *text);
 	/* Once, never from inside qg_turn_start(). QG_OK with a result (borrowed for the call), else an error to
 	 * fail the batch with; words say why, for a log. The turn is gone after it. */
@@ -58,7 +61,12 @@ struct qg_turn_host {
 /* NULL for no memory. host is borrowed until finished(). */
 struct qg_turn *qg_turn_start(
 	const struct qg_turn_request *request, const struct qg_turn_host *host, void *arg);
+/* All of the answer so far; borrowed until the loop goes on. */
+const char *qg_turn_text(const struct qg_turn *turn);
 /* Ends it now, finished() does not come. */
 void qg_turn_cancel(struct qg_turn *turn);
+/* Brings *history (yours to free; NULL: none) up to what a result says, for who keeps it without a queue. false:
+ * no memory, and it is as it was. */
+QG_MUST_CHECK bool qg_turn_remember(char **history, const struct qg_turn_result *result);
 
 #endif

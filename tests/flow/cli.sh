@@ -97,6 +97,18 @@ bots:
     answers: {shop_name: 小满, phone: "1", hours: 早}
     scope: thread
 Y
+mkdir members
+cat >members/qungong.yaml <<'Y'
+bots:
+  - name: a
+    template: restaurant
+    platform: web
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+    members:
+      小明: {secret: s, admn: true}
+      "小\u200b红": s-hong
+      小刚: 12345
+Y
 try "a broken config" 2 check -c broken/qungong.yaml
 says "names the unknown key with line and column" "broken/qungong.yaml:2:1: lisen:"
 says "suggests the right one" "did you mean 'listen'"
@@ -105,9 +117,21 @@ says "suggests a template" "did you mean 'restaurant'"
 says "suggests an answer" "did you mean 'shop_name'"
 says "names the missing answer" "'shop_name'"
 says "knows what a platform cannot do" "bots[3].scope:"
+try "members that cannot log in" 2 check -c members/qungong.yaml
+says "names the one with a wrong secret" "members/qungong.yaml:7:11: bots[0].members.小明: expected a secret"
+says "and the one nobody could type" "members/qungong.yaml:8:"
+holds "and never a secret" sh -c '! grep -q s-hong out err'
 try "the same as JSON" 2 check -c broken/qungong.yaml --json
 says "is JSON too" '"ok":false'
 try "run refuses it" 2 run -c broken/qungong.yaml
+mkdir -p odd/bots.d
+echo 'listen: 127.0.0.1:0' >odd/qungong.yaml
+printf 'bots: [{name: "\\e[31ma\\u009b2Jb\\u202ec", template: ../../odd, platform: web}]\n' >odd/bots.d/a.yaml
+mkfifo odd/bots.d/pipe.yaml
+try "a hostile bots.d" 2 check -c odd/qungong.yaml
+says "names the bad name without what steers a terminal" "' [31ma 2Jb c' may hold only"
+says "a template's id leads nowhere else" "there is no template '../../odd'"
+says "a pipe holds nobody up" "odd/bots.d/pipe.yaml: cannot be read: it is not a plain file"
 try "the schema" 0 check --schema
 says "is a schema" '"admin_listen"'
 holds "and JSON" python3 -m json.tool out

@@ -7,7 +7,8 @@
 --   e<message> k<message>  failures and crashes of a message; suspect: a crash was counted
 local P = KEYS[1]
 local MAILBOX, BATCH, BATCH_BYTES = 200, 20, 16384
-local FAILURES, CRASHES, HISTORY, FEED = 5, 10, 40, 1000
+local FAILURES, CRASHES, FEED = 5, 10, 1000
+local HISTORY_MOST, HISTORY = 60, 40 -- elements, and what is left of more
 local KEEP = 30 * 24 * 3600 -- seconds without a turn after which history and state are forgotten
 
 local function bot_of(conversation)

@@ -21,7 +21,8 @@ for _ = 1, tonumber(ARGV[8]) do
 	redis.call('RPUSH', h, ARGV[at])
 	at = at + 1
 end
-if ARGV[8] ~= '0' then
+-- Cut in blocks: between two cuts a prompt begins as the one before did, which a provider's cache pays for.
+if ARGV[8] ~= '0' and redis.call('LLEN', h) > HISTORY_MOST then
 	redis.call('LTRIM', h, -HISTORY, -1)
 end
 redis.call('EXPIRE', h, KEEP)

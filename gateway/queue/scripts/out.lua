@@ -56,9 +56,9 @@ elseif action == 'land' then -- last
 	else
 		redis.call('HSET', q, 'part', part + 1, 'started', 0, 'attempts', 0)
 	end
-elseif action == 'wait' then -- until, attempts
+elseif action == 'wait' then -- until, attempts, is there a call whose outcome is unknown
 	redis.call('ZADD', w, 'XX', ARGV[7], chat)
-	redis.call('HSET', q, 'attempts', ARGV[8])
+	redis.call('HSET', q, 'attempts', ARGV[8], 'started', ARGV[9])
 elseif action == 'dead' then -- reason, now
 	bury('reply', bot, chat, ARGV[7], ARGV[8], head)
 	pop()

@@ -52,5 +52,5 @@ end
 redis.call('HSET', c, 'n', n, 'by', consumer)
 return { 'ok', failures, redis.call('HEXISTS', P .. 'b:' .. bot, 'paused'),
 	redis.call('GET', P .. 's:' .. conversation) or '',
-	redis.call('LRANGE', P .. 'h:' .. conversation, 0, -1),
+	table.concat(redis.call('LRANGE', P .. 'h:' .. conversation, 0, -1), '\n'),
 	redis.call('LRANGE', m, 0, n - 1) }

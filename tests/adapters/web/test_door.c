@@ -203,6 +203,14 @@ static const struct refusal {
 	{ADMIN JSON, "{\"from\":\" a\",\"text\":\"b\"}", 400},
 	{ADMIN JSON, "{\"from\":\"a\\nb\",\"text\":\"b\"}", 400},
 	{ADMIN JSON, "{\"from\":\"a\\u202eb\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"a\\u200bb\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"a\\u00adb\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"a\\u061cb\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"\\u3164\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"a\\udb40\\udc41\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"小明\\u2003\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"小满\",\"text\":\"b\"}", 400},
+	{ADMIN JSON, "{\"from\":\"xiaoman\",\"text\":\"b\"}", 400},
 	{ADMIN JSON, "{\"from\":\"" TEN TEN TEN TEN "一\",\"text\":\"b\"}", 400},
 	{ADMIN JSON, "{\"from\":\"a\",\"text\":\"\"}", 400},
 	{ADMIN JSON, "{\"from\":\"a\",\"text\":\" \\u3000\\n\"}", 400},
@@ -224,6 +232,21 @@ START_TEST(test_refusals)
 {
 	ck_assert_int_eq(post_code(refusals[_i].headers, refusals[_i].body), refusals[_i].code);
 	ck_assert_uint_eq(world.host->message_count, 0);
+}
+END_TEST
+
+static const struct mention {
+	const char *text, *read;
+} mentions[] = {{"@小满 几点", "几点"}, {"@xiaoman@小满几点@小满", "几点"},
+	{"几点@小满？", "几点？"}, {"@@小满 a@小 @", "@ a@小 @"}, {"@小满", ""}};
+
+START_TEST(test_mention_is_cut)
+{
+	QG_AUTO(qg_str_free)
+	char *body = qg_str_printf(
+		"{\"from\":\"a\",\"text\":\"%s\",\"mention\":true}", mentions[_i].text);
+	ck_assert_int_eq(post_code(ADMIN JSON, body), 202);
+	ck_assert_str_eq(world.host->messages[0]->text, mentions[_i].read);
 }
 END_TEST
 
@@ -337,6 +360,20 @@ START_TEST(test_guessing)
 }
 END_TEST
 
+/* How guessing is refused does not tell whether there is such a member. */
+START_TEST(test_guessing_at_nobody)
+{
+	int code = 0;
+	for (int i = 0; i < 11; i++) {
+		code = post(CHAT "/login", JSON, "{\"name\":\"nobody\",\"secret\":\"guess\"}");
+		client_close(&client);
+		ck_assert_int_eq(code, i < 10 ? 401 : 429);
+	}
+	QG_AUTO(qg_str_free) char *ming = login("小明", "s1");
+	ck_assert_ptr_nonnull(ming);
+}
+END_TEST
+
 /* Any changed byte of the cookie makes it nobody's; another secret too. */
 START_TEST(test_forged_cookie)
 {
@@ -443,6 +480,7 @@ int main(void)
 	tcase_add_test(open, test_post_without_id);
 	tcase_add_loop_test(open, test_outcomes, 0, sizeof(outcomes) / sizeof(outcomes[0]));
 	tcase_add_loop_test(open, test_refusals, 0, sizeof(refusals) / sizeof(refusals[0]));
+	tcase_add_loop_test(open, test_mention_is_cut, 0, sizeof(mentions) / sizeof(mentions[0]));
 	tcase_add_test(open, test_accepted_forms);
 	tcase_add_test(open, test_long_text);
 	tcase_add_test(open, test_peer_leaves);
@@ -454,6 +492,7 @@ int main(void)
 	tcase_add_test(members, test_member_admin);
 	tcase_add_test(members, test_wrong_login);
 	tcase_add_test(members, test_guessing);
+	tcase_add_test(members, test_guessing_at_nobody);
 	tcase_add_test(members, test_forged_cookie);
 	tcase_add_test(members, test_cookie_expires);
 	tcase_add_test(members, test_logout);

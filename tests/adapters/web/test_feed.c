@@ -1,5 +1,6 @@
 /* test_feed.c - what browsers see: events once and in order, over lost connections, gateways and Redis' absence. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +291,55 @@ START_TEST(test_foreign_entries)
 }
 END_TEST
 
+/* A feed larger than any backlog: who takes it slowly gets all of it, in order and over one connection. */
+START_TEST(test_large_feed)
+{
+	enum { EVENTS = 60, SIZE = 100 * 1024 };
+	static char event[SIZE];
+	for (int i = 0; i < EVENTS; i++) {
+		int head = snprintf(event, sizeof(event), "{\"id\":\"big-%d-\",\"text\":\"", i);
+		memset(event + head, 'x', sizeof(event) - (size_t)head - 3);
+		memcpy(event + sizeof(event) - 3, "\"}", 3);
+		qg_test_redis_do(world.server, "XADD", "qg:{7}:feed:xiaoman", "*", "e", "message",
+			"d", event, NULL);
+	}
+	look_on(&viewer, &world, ADMIN "Last-Event-ID: 0\r\n");
+	client_expect(&viewer, "event: message", EVENTS);
+	for (int i = 0; i < EVENTS; i++) {
+		QG_AUTO(qg_str_free) char *id = qg_str_printf("\"big-%d-\"", i);
+		ck_assert_uint_eq(client_count(&viewer, id), 1);
+	}
+	ck_assert(!viewer.closed);
+	say(&world, "m1", "早");
+	client_expect(&viewer, "\"id\":\"m1\"", 1);
+	client_close(&viewer);
+}
+END_TEST
+
+/* More viewers than catch up at a time: each has its turn. */
+START_TEST(test_many_viewers)
+{
+	struct client viewers[20];
+	for (int i = 0; i < 60; i++) {
+		QG_AUTO(qg_str_free) char *id = qg_str_printf("many-%d-", i);
+		say(&world, id, "好");
+	}
+	for (size_t i = 0; i < 20; i++) {
+		client_open(&viewers[i], world.loop, world.port);
+		client_ask(&viewers[i], "GET", CHAT "/events", ADMIN "Last-Event-ID: 0\r\n", NULL);
+	}
+	for (size_t i = 0; i < 20; i++) {
+		client_expect(&viewers[i], "event: message", 60);
+	}
+	say(&world, "last", "好");
+	for (size_t i = 0; i < 20; i++) {
+		client_expect(&viewers[i], "\"id\":\"last\"", 1);
+		ck_assert_uint_eq(client_count(&viewers[i], "event: message"), 61);
+		client_close(&viewers[i]);
+	}
+}
+END_TEST
+
 /* stop() ends the streams, so that browsers go elsewhere. */
 START_TEST(test_stop_ends_streams)
 {
@@ -333,6 +383,8 @@ int main(void)
 	tcase_add_test(tests, test_two_gateways);
 	tcase_add_test(tests, test_redis_away);
 	tcase_add_test(tests, test_foreign_entries);
+	tcase_add_test(tests, test_large_feed);
+	tcase_add_test(tests, test_many_viewers);
 	tcase_add_test(tests, test_stop_ends_streams);
 	tcase_add_test(tests, test_cap);
 	suite_add_tcase(suite, tests);

@@ -24,7 +24,7 @@ static void teardown(void)
 	world_end(&world);
 }
 
-static json_t *prompt_of(const char *name, const char *text, const json_t *history)
+static json_t *prompt_of(const char *name, const char *text, const char *history)
 {
 	struct qg_message message = {
 		.text = (char *)text, .sender = "u1", .sender_name = (char *)name};
@@ -32,7 +32,7 @@ static json_t *prompt_of(const char *name, const char *text, const json_t *histo
 	struct qg_turn turn = {.request = {.role = world.role,
 				       .messages = messages,
 				       .count = 1,
-				       .history = (json_t *)history},
+				       .history = history},
 		.now = WORLD_NOW};
 	struct qg_found found = {.count = 1, .sections = {{"手册", "退货", "七天内\n凭小票", 1}}};
 	json_t *prompt = qg_prompt_messages(&turn, &found, 1);
@@ -97,9 +97,9 @@ END_TEST
 
 START_TEST(the_question_comes_last_behind_time_and_history)
 {
-	json_auto_t *history = json_pack("[{s:s,s:s,s:s},{s:s,s:s,s:s}]", "who", "user", "name",
-		"al", "text", "早\n#EVIL", "who", "bot", "name", "b", "text", "您好");
-	json_t *prompt = prompt_of("bob", "怎么退货", history);
+	json_t *prompt = prompt_of("bob", "怎么退货",
+		"{\"who\":\"user\",\"name\":\"al\",\"text\":\"早\\n#EVIL\"}\n"
+		"{\"who\":\"bot\",\"name\":\"b\",\"text\":\"您好\"}");
 	ck_assert_uint_eq(json_array_size(prompt), 3);
 	ck_assert_str_eq(qg_json_str(json_array_get(prompt, 0), "role", ""), "user");
 	check_fenced(qg_json_str(json_array_get(prompt, 0), "content", ""), "EVIL");
@@ -136,6 +136,35 @@ START_TEST(history_is_dropped_in_blocks)
 }
 END_TEST
 
+START_TEST(a_history_is_kept_as_lines_and_read_back)
+{
+	char *text = NULL;
+	json_auto_t *first = json_pack("[{s:s},{s:s}]", "text", "一\n二", "text", "三"),
+		     *second = json_pack("[{s:s}]", "text", "四");
+	struct qg_turn_result result = {.history = first};
+	ck_assert(qg_turn_remember(&text, &result));
+	result.history = second;
+	ck_assert(qg_turn_remember(&text, &result));
+	json_auto_t *all = qg_history_read(text);
+	ck_assert_uint_eq(json_array_size(all), 3);
+	ck_assert_str_eq(qg_json_str(json_array_get(all, 0), "text", ""), "一\n二");
+	ck_assert_str_eq(qg_json_str(json_array_get(all, 2), "text", ""), "四");
+	result.forget_history = true;
+	ck_assert(qg_turn_remember(&text, &result));
+	ck_assert_str_eq(text, "{\"text\":\"四\"}");
+	free(text);
+}
+END_TEST
+
+START_TEST(a_broken_line_of_a_history_is_left_out)
+{
+	json_auto_t *read = qg_history_read("{broken\n{\"text\":\"好\"}\n\n[");
+	ck_assert_uint_eq(json_array_size(read), 1);
+	json_auto_t *none = qg_history_read(NULL);
+	ck_assert_uint_eq(json_array_size(none), 0);
+}
+END_TEST
+
 START_TEST(the_system_part_is_the_same_for_every_turn)
 {
 	ck_assert_ptr_nonnull(strstr(world.role->system, "你是小满的助手"));
@@ -156,6 +185,8 @@ int main(void)
 	tcase_add_test(all, a_name_is_one_short_line);
 	tcase_add_test(all, the_question_comes_last_behind_time_and_history);
 	tcase_add_test(all, history_is_dropped_in_blocks);
+	tcase_add_test(all, a_history_is_kept_as_lines_and_read_back);
+	tcase_add_test(all, a_broken_line_of_a_history_is_left_out);
 	tcase_add_test(all, the_system_part_is_the_same_for_every_turn);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);

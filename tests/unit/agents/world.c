@@ -220,6 +220,9 @@ void world_say(struct world *world, const char *text, ...)
 	}
 	va_end(args);
 	forget_last(world);
+	char *history = NULL;
+	struct qg_turn_result before = {.history = world->history};
+	ck_assert(qg_turn_remember(&history, &before));
 	struct qg_turn_request request = {
 		.loop = world->loop,
 		.config = world->config,
@@ -229,7 +232,7 @@ void world_say(struct world *world, const char *text, ...)
 		.messages = messages,
 		.stored_at = stored,
 		.count = count,
-		.history = world->history,
+		.history = history,
 		.state = world->state,
 		.paused = world->paused,
 		.force_model = world->force,
@@ -242,6 +245,7 @@ void world_say(struct world *world, const char *text, ...)
 	for (size_t i = 0; i < count; i++) {
 		qg_message_destroy(messages[i]);
 	}
+	free(history);
 }
 
 struct meeting {

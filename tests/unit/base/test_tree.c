@@ -1,7 +1,10 @@
 /* test_tree.c - YAML as a tree: places, duplicates, bounds, variables; and problems in order. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "qg/option.h"
 #include "support/malloc.h"
@@ -295,6 +298,20 @@ START_TEST(reads_files)
 }
 END_TEST
 
+START_TEST(a_pipe_holds_nobody_up)
+{
+	char folder[] = "/tmp/qungong-test-XXXXXX";
+	char path[64];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/pipe.yaml", folder);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_ptr_null(qg_tree_read(path, "pipe.yaml", true, &problems));
+	ck_assert_str_eq(said(), "pipe.yaml: cannot be read: it is not a plain file\n");
+	unlink(path);
+	rmdir(folder);
+}
+END_TEST
+
 START_TEST(sorts_problems_and_drops_repeats)
 {
 	parse("b: 1\na: 2\n");
@@ -371,6 +388,7 @@ int main(void)
 	tcase_add_test(all, bounds_what_variables_bring_in);
 	tcase_add_test(all, becomes_json);
 	tcase_add_test(all, reads_files);
+	tcase_add_test(all, a_pipe_holds_nobody_up);
 	tcase_add_test(all, sorts_problems_and_drops_repeats);
 	tcase_add_test(all, bounds_the_problems_kept);
 	tcase_add_test(all, survives_without_memory);

@@ -2,6 +2,7 @@
 #include "qg/str.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,27 @@ START_TEST(cleaning_keeps_text_lines_and_tabs)
 }
 END_TEST
 
+START_TEST(flattening_leaves_one_line_that_is_safe_to_show)
+{
+	static const struct {
+		const char *given, *expected;
+	} cases[] = {{"群工 a", "群工 a"}, {"a\nb\tc\x1b[2J\x7f", "a b c [2J "},
+		{"\xc2\x9b"
+		 "31m群",
+			" 31m群"}, /* the one-character form of ESC [ */
+		{"\xe2\x80\xae群\xe2\x81\xa6\xe2\x80\xa8", " 群  "}, {"\xff群\xe7\xbe", " 群  "},
+		{"", ""}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "%s", cases[i].given);
+		qg_utf8_flatten(text);
+		ck_assert_str_eq(text, cases[i].expected);
+	}
+	ck_assert(!qg_utf8_is_unsafe(0x200d)); /* joins emoji */
+	ck_assert(!qg_utf8_is_unsafe(0xa0));
+}
+END_TEST
+
 START_TEST(folding_ignores_case_and_width)
 {
 	char *text = qg_str_fold("ＷiFi　密码？ÀB\xff");
@@ -104,6 +126,7 @@ int main(void)
 	tcase_add_test(tcase, invalid_bytes_are_stepped_over_one_by_one);
 	tcase_add_test(tcase, cuts_never_split_a_code_point);
 	tcase_add_test(tcase, cleaning_keeps_text_lines_and_tabs);
+	tcase_add_test(tcase, flattening_leaves_one_line_that_is_safe_to_show);
 	tcase_add_test(tcase, folding_ignores_case_and_width);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

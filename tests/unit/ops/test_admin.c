@@ -17,7 +17,7 @@
 
 struct qg_http_exchange {
 	const char *method, *path, *query;
-	const char *host, *origin, *cookie, *authorization;
+	const char *host, *origin, *cookie, *authorization, *proto;
 	int code; /* of the answer; 0: none */
 	char location[256], set_cookie[512];
 };
@@ -42,7 +42,7 @@ const char *qg_http_header(const struct qg_http_exchange *x, const char *name)
 	const struct {
 		const char *name, *value;
 	} all[] = {{"Host", x->host}, {"Origin", x->origin}, {"Cookie", x->cookie},
-		{"Authorization", x->authorization}};
+		{"Authorization", x->authorization}, {"X-Forwarded-Proto", x->proto}};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcasecmp(all[i].name, name) == 0) {
 			return all[i].value;
@@ -242,6 +242,10 @@ START_TEST(the_link_is_traded_for_a_cookie)
 	ck_assert_ptr_nonnull(strstr(x.set_cookie, admin.token));
 	ck_assert_ptr_nonnull(strstr(x.set_cookie, "HttpOnly"));
 	ck_assert_ptr_nonnull(strstr(x.set_cookie, "SameSite=Strict"));
+	ck_assert_ptr_null(strstr(x.set_cookie, "Secure"));
+	x = (struct qg_http_exchange){.path = "/chat/a", .query = query, .proto = "https"};
+	ck_assert(qg_admin_trade(&admin, &x));
+	ck_assert_ptr_nonnull(strstr(x.set_cookie, "; Secure"));
 	x = (struct qg_http_exchange){.path = "/chat/a", .query = "token=wrong"};
 	ck_assert(!qg_admin_trade(&admin, &x));
 	ck_assert_int_eq(x.code, 0);

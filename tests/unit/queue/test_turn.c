@@ -7,7 +7,7 @@
 
 #include "qg/str.h"
 
-enum { HISTORY = 40, FAILURES = 5 };
+enum { HISTORY = 40, HISTORY_MOST = 60, FAILURES = 5 };
 
 /* ---- pull ---- */
 
@@ -207,7 +207,7 @@ START_TEST(a_batch_says_when_it_was_stored_and_that_the_bot_is_paused)
 	ck_assert_int_eq(batch.stored_at[0], NOW + 7);
 	ck_assert(batch.paused);
 	ck_assert_uint_eq(batch.failures, 0);
-	ck_assert_uint_eq(json_array_size(batch.history), 0);
+	ck_assert_str_eq(batch.history, "");
 	ck_assert_uint_eq(json_object_size(batch.state), 0);
 	qg_batch_finish(&batch);
 	simple = (struct simple){0};
@@ -340,19 +340,28 @@ static struct qg_batch look(struct qg_queue *queue)
 	return batch;
 }
 
-START_TEST(history_grows_to_its_cap)
+START_TEST(history_comes_as_lines)
 {
-	remember(ann, "t1", 30, false, NULL);
-	remember(ann, "t2", 15, false, NULL);
+	remember(ann, "t1", 2, false, NULL);
 	PUT(.id = "m");
 	struct qg_batch batch = look(ann);
-	ck_assert_uint_eq(json_array_size(batch.history), HISTORY);
-	json_t *first = json_array_get(batch.history, 0);
-	ck_assert_int_eq(json_integer_value(json_object_get(first, "n")), 5);
-	json_t *last = json_array_get(batch.history, HISTORY - 1);
-	ck_assert_str_eq(json_string_value(json_object_get(last, "turn")), "t2");
-	ck_assert_int_gt(ask_int("TTL", "h:" TALK, NULL), 29 * 24 * 3600);
+	ck_assert_str_eq(
+		batch.history, "{\"turn\":\"t1\",\"n\":0}\n{\"turn\":\"t1\",\"n\":1}");
 	qg_batch_finish(&batch);
+}
+END_TEST
+
+START_TEST(history_is_cut_in_blocks)
+{
+	remember(ann, "t1", HISTORY_MOST, false, NULL);
+	ck_assert_int_eq(ask_int("LLEN", "h:" TALK, NULL), HISTORY_MOST);
+	remember(ann, "t2", 1, false, NULL);
+	ck_assert_int_eq(ask_int("LLEN", "h:" TALK, NULL), HISTORY);
+	expect_text("{\"turn\":\"t1\",\"n\":21}", "LINDEX", "h:" TALK, "0", NULL);
+	expect_text("{\"turn\":\"t2\",\"n\":0}", "LINDEX", "h:" TALK, "-1", NULL);
+	ck_assert_int_gt(ask_int("TTL", "h:" TALK, NULL), 29 * 24 * 3600);
+	remember(ann, "t3", HISTORY_MOST - HISTORY, false, NULL);
+	ck_assert_int_eq(ask_int("LLEN", "h:" TALK, NULL), HISTORY_MOST);
 }
 END_TEST
 
@@ -391,14 +400,12 @@ START_TEST(a_turn_keeps_history_and_state_alive)
 }
 END_TEST
 
-START_TEST(damaged_history_and_state_are_left_out)
+START_TEST(damaged_state_is_left_out)
 {
 	remember(ann, "t1", 1, false, "good");
-	qg_redis_reply_free(ask("LPUSH", "h:" TALK, "{broken", NULL));
 	qg_redis_reply_free(ask("SET", "s:" TALK, "[1]", NULL));
 	PUT(.id = "m");
 	struct qg_batch batch = look(ann);
-	ck_assert_uint_eq(json_array_size(batch.history), 1);
 	ck_assert_uint_eq(json_object_size(batch.state), 0);
 	qg_batch_finish(&batch);
 }
@@ -704,11 +711,12 @@ int main(void)
 	tcase_add_test(tcase, done_takes_the_batch_and_puts_the_replies);
 	tcase_add_test(tcase, done_of_another_batch_is_stale);
 	tcase_add_test(tcase, done_sent_twice_is_done_once);
-	tcase_add_test(tcase, history_grows_to_its_cap);
+	tcase_add_test(tcase, history_comes_as_lines);
+	tcase_add_test(tcase, history_is_cut_in_blocks);
 	tcase_add_test(tcase, history_is_forgotten);
 	tcase_add_test(tcase, state_is_kept_until_it_changes);
 	tcase_add_test(tcase, a_turn_keeps_history_and_state_alive);
-	tcase_add_test(tcase, damaged_history_and_state_are_left_out);
+	tcase_add_test(tcase, damaged_state_is_left_out);
 	tcase_add_test(tcase, five_failures_are_a_dead_letter);
 	tcase_add_test(tcase, no_apology_where_none_is_given);
 	tcase_add_test(tcase, later_messages_wait_behind_a_failed_one);

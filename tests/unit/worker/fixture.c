@@ -1,0 +1,377 @@
+/* fixture.c - the world of these tests: a Redis, somebody who feeds it, and workers. */
+#include "fixture.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/clock.h"
+#include "qg/str.h"
+
+enum { PATIENCE_MS = 15000, TICK_MS = 2, CONFIGS = 8, CONFIG_BOTS = 4, LOOKS = 3, QUEUES = 8 };
+
+struct qg_test_redis *server;
+struct qg_loop *loop;
+const char *dead_process;
+struct node ann, ben;
+
+static struct node feeder;
+static struct qg_queue *queues[QUEUES];
+static size_t queue_count;
+static struct qg_config *configs[CONFIGS];
+static size_t config_count;
+static int64_t stopped_wall;
+static uint64_t stopped_mono;
+
+bool qg_process_is_dead(const struct qg_core *core, const char *process)
+{
+	return qg_str_equal(dead_process, process);
+}
+
+/* ---- waiting ---- */
+
+struct waiting {
+	bool (*holds)(void *arg);
+	void *arg;
+	uint64_t since;
+};
+
+static uint64_t real_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void look_at(void *arg)
+{
+	const struct waiting *waiting = arg;
+	if (waiting->holds(waiting->arg)) {
+		qg_loop_stop(loop);
+	} else if (real_ms() - waiting->since > PATIENCE_MS) {
+		ck_abort_msg("it does not come about");
+	}
+}
+
+void wait_until(bool (*holds)(void *arg), void *arg)
+{
+	struct waiting waiting = {holds, arg, real_ms()};
+	struct qg_timer *timer = qg_timer_create(loop, look_at, &waiting);
+	qg_timer_repeat(timer, TICK_MS);
+	qg_loop_run(loop);
+	qg_timer_destroy(timer);
+}
+
+static bool is_past(void *arg)
+{
+	return real_ms() >= *(uint64_t *)arg;
+}
+
+void run_ms(uint64_t milliseconds)
+{
+	uint64_t until = real_ms() + milliseconds;
+	wait_until(is_past, &until);
+}
+
+void run_looks(void)
+{
+	run_ms(LOOKS * qg_clock_scaled(LOOK_MS));
+}
+
+void clock_stop(void)
+{
+	stopped_wall = qg_clock_wall();
+	stopped_mono = qg_clock_mono();
+	qg_clock_fix(stopped_wall, stopped_mono);
+}
+
+void clock_move(int64_t wall_ms, uint64_t mono_ms)
+{
+	stopped_wall += wall_ms;
+	stopped_mono += mono_ms;
+	qg_clock_fix(stopped_wall, stopped_mono);
+}
+
+/* ---- config and workers ---- */
+
+struct qg_bot_config a_bot(const char *name, const char *fingerprint)
+{
+	struct qg_bot_config bot = {.name = (char *)name,
+		.template_id = "restaurant",
+		.platform = "web",
+		.language = "zh",
+		.ai_label = "AI 生成",
+		.answer_tokens = 1200};
+	snprintf(bot.fingerprint, sizeof(bot.fingerprint), "%s", fingerprint);
+	return bot;
+}
+
+void config_bots(const struct qg_bot_config *bot, ...)
+{
+	ck_assert_uint_lt(config_count, CONFIGS);
+	struct qg_config *config = calloc(1, sizeof(*config));
+	config->references = 1000; /* the test frees it */
+	config->bots = calloc(CONFIG_BOTS, sizeof(*config->bots));
+	va_list args;
+	va_start(args, bot);
+	for (; bot != NULL; bot = va_arg(args, const struct qg_bot_config *)) {
+		ck_assert_uint_lt(config->bot_count, CONFIG_BOTS);
+		config->bots[config->bot_count++] = *bot;
+	}
+	va_end(args);
+	configs[config_count++] = config;
+}
+
+static void connection_changed(void *arg, bool connected, const char *why)
+{
+	struct node *node = arg;
+	node->core.redis_up = connected;
+	if (node->worker != NULL) {
+		qg_worker_redis_changed(node->worker, connected);
+	}
+}
+
+static void connect_node(struct node *node, const char *process)
+{
+	char error[128];
+	struct qg_redis_options options = {.url = qg_test_redis_url(server),
+		.scripts = qg_queue_scripts,
+		.changed = connection_changed,
+		.arg = node};
+	*node = (struct node){.core = {.loop = loop,
+				      .config = config_count > 0 ? configs[config_count - 1] : NULL,
+				      .redis_url = options.url,
+				      .process = process}};
+	node->core.redis = qg_redis_create(loop, &options, error);
+	ck_assert_msg(node->core.redis != NULL, "%s", error);
+	node->core.queue = qg_queue_create(node->core.redis, 1, process);
+}
+
+void node_start(struct node *node, const char *process)
+{
+	connect_node(node, process);
+	node->worker = qg_worker_create(&node->core);
+	ck_assert_ptr_nonnull(node->worker);
+}
+
+void node_crash(struct node *node)
+{
+	qg_redis_destroy(node->core.redis);
+	node->core.redis = NULL;
+	qg_worker_destroy(node->worker);
+	qg_queue_destroy(node->core.queue);
+	*node = (struct node){0};
+}
+
+static void drained(void *arg)
+{
+	struct node *node = arg;
+	ck_assert(!node->drained);
+	node->drained = true;
+}
+
+static bool is_drained(void *arg)
+{
+	return ((struct node *)arg)->drained;
+}
+
+static bool is_answered(void *arg)
+{
+	return qg_redis_outstanding(((struct node *)arg)->core.redis) == 0;
+}
+
+void node_drain(struct node *node, unsigned timeout_ms)
+{
+	node->core.draining = true;
+	qg_worker_drain(node->worker, timeout_ms, drained, node);
+	wait_until(is_drained, node);
+}
+
+void node_settle(struct node *node)
+{
+	wait_until(is_answered, node);
+}
+
+void node_reload(struct node *node)
+{
+	node->core.config = configs[config_count - 1];
+	qg_worker_reload(node->worker);
+}
+
+static bool is_up(void *arg)
+{
+	return ((struct node *)arg)->core.redis_up;
+}
+
+static void setup(void)
+{
+	struct qg_bot_config bot = a_bot(BOT, "1");
+	server = qg_test_redis_start(false);
+	loop = qg_loop_create(2);
+	config_bots(&bot, NULL);
+	connect_node(&feeder, "feeder");
+	wait_until(is_up, &feeder);
+}
+
+static void teardown(void)
+{
+	qg_clock_fix(-1, 0);
+	node_crash(&ann);
+	node_crash(&ben);
+	for (size_t i = 0; i < queue_count; i++) {
+		qg_queue_destroy(queues[i]);
+	}
+	node_crash(&feeder);
+	qg_loop_destroy(loop);
+	for (size_t i = 0; i < config_count; i++) {
+		free(configs[i]->bots);
+		free(configs[i]);
+	}
+	qg_test_redis_stop(server);
+}
+
+void fixture_add(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+}
+
+int fixture_run(Suite *suite)
+{
+	setenv("QUNGONG_TEST_SCALE", "50",
+		1); /* looks each 20 ms, beats each 100, claims after 600 */
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- Redis ---- */
+
+struct stored {
+	bool came;
+	enum qg_status status;
+};
+
+static void stored(void *arg, enum qg_status status)
+{
+	struct stored *stored = arg;
+	stored->came = true;
+	stored->status = status;
+}
+
+static bool is_stored(void *arg)
+{
+	return ((const struct stored *)arg)->came;
+}
+
+void store(const char *bot, const char *chat, const char *id, const char *text)
+{
+	struct stored answer = {0};
+	struct qg_message *message = qg_message_create();
+	char *name = qg_str_printf("%s/%s", bot, chat);
+	message->id = qg_str_copy(id);
+	message->chat = qg_str_copy(chat);
+	message->sender = qg_str_copy("li");
+	message->text = qg_str_copy(text);
+	message->mentions_bot = true;
+	struct qg_ingest ingest = {.bot = bot,
+		.conversation = name,
+		.message = message,
+		.window_ms = 3600000,
+		.selected = true,
+		.now = qg_clock_wall()};
+	qg_queue_ingest(feeder.core.queue, &ingest, stored, &answer);
+	wait_until(is_stored, &answer);
+	ck_assert_int_eq(answer.status, QG_OK);
+	qg_message_destroy(message);
+	free(name);
+}
+
+struct qg_queue *queue_as(const char *consumer)
+{
+	ck_assert_uint_lt(queue_count, QUEUES);
+	return queues[queue_count++] = qg_queue_create(feeder.core.redis, 1, consumer);
+}
+
+static struct qg_redis_reply *ask(const char *verb, const char *key, va_list args)
+{
+	const char *words[16];
+	char name[128], error[128];
+	int count = 2;
+	snprintf(name, sizeof(name), "qg:{0}:%s", key);
+	words[0] = verb;
+	words[1] = name;
+	for (const char *word; (word = va_arg(args, const char *)) != NULL;) {
+		words[count++] = word;
+	}
+	struct qg_redis_reply *reply =
+		qg_redis_ask(qg_test_redis_url(server), error, count, words, NULL);
+	ck_assert_msg(reply != NULL && reply->type != QG_REPLY_ERROR, "%s %s: %s", verb, key,
+		reply != NULL ? reply->text : error);
+	return reply;
+}
+
+int64_t ask_int(const char *verb, const char *key, ...)
+{
+	va_list args;
+	va_start(args, key);
+	struct qg_redis_reply *reply = ask(verb, key, args);
+	va_end(args);
+	int64_t number = reply->integer;
+	if (reply->type == QG_REPLY_STRING) {
+		ck_assert(qg_str_to_int64(reply->text, INT64_MIN, INT64_MAX, &number));
+	}
+	qg_redis_reply_free(reply);
+	return number;
+}
+
+char *ask_text(const char *verb, const char *key, ...)
+{
+	va_list args;
+	va_start(args, key);
+	struct qg_redis_reply *reply = ask(verb, key, args);
+	va_end(args);
+	char *text = reply->type == QG_REPLY_STRING ? qg_str_copy(reply->text) : NULL;
+	qg_redis_reply_free(reply);
+	return text;
+}
+
+struct out_list {
+	char key[64];
+	int64_t count;
+};
+
+static bool has_replies(void *arg)
+{
+	const struct out_list *list = arg;
+	return ask_int("LLEN", list->key, NULL) >= list->count;
+}
+
+void wait_replies(const char *chat, int64_t count)
+{
+	struct out_list list = {.count = count};
+	snprintf(list.key, sizeof(list.key), "o:" BOT ":%s", chat);
+	wait_until(has_replies, &list);
+	ck_assert_int_eq(ask_int("LLEN", list.key, NULL), count);
+}
+
+struct qg_reply *reply_at(const char *chat, const char *index)
+{
+	char key[64], error[128];
+	snprintf(key, sizeof(key), "o:" BOT ":%s", chat);
+	char *wire = ask_text("LINDEX", key, index, NULL);
+	ck_assert_ptr_nonnull(wire);
+	struct qg_reply *reply = qg_reply_decode(wire, strlen(wire), error);
+	ck_assert_msg(reply != NULL, "%s", error);
+	free(wire);
+	return reply;
+}
+
+void set_writable(bool writable)
+{
+	qg_test_redis_do(
+		server, "CONFIG", "SET", "min-replicas-to-write", writable ? "0" : "1", NULL);
+}

@@ -1,0 +1,63 @@
+/* fixture.h - workers on a Redis of the test's own. */
+#ifndef TESTS_UNIT_WORKER_FIXTURE_H
+#define TESTS_UNIT_WORKER_FIXTURE_H
+
+#include <check.h>
+
+#include "redis_server.h"
+#include "worker.h"
+
+#define BOT "shop"
+
+extern struct qg_test_redis *server;
+extern struct qg_loop *loop;
+/* Its file lock is free, for whoever asks. */
+extern const char *dead_process;
+
+/* A process: its own connection and name; without a worker it only feeds. */
+struct node {
+	struct qg_core core;
+	struct qg_worker *worker;
+	bool drained;
+};
+extern struct node ann, ben;
+
+void node_start(struct node *node, const char *process);
+/* Gone without a word to Redis. */
+void node_crash(struct node *node);
+void node_drain(struct node *node, unsigned timeout_ms);
+/* It has answered all that Redis was asked. */
+void node_settle(struct node *node);
+
+/* The bots of the config from now on; NULL ends the list. A worker that runs hears of it by node_reload(). */
+void config_bots(const struct qg_bot_config *bot, ...) __attribute__((sentinel));
+void node_reload(struct node *node);
+struct qg_bot_config a_bot(const char *name, const char *fingerprint);
+
+/* Runs the loop until it holds; ends the test after some seconds without. */
+void wait_until(bool (*holds)(void *arg), void *arg);
+/* Some looks go by. */
+void run_looks(void);
+void run_ms(uint64_t milliseconds);
+/* Both clocks stand still from now on, and may be moved. */
+void clock_stop(void);
+void clock_move(int64_t wall_ms, uint64_t mono_ms);
+
+/* A message is stored, and a bell rings. */
+void store(const char *bot, const char *chat, const char *id, const char *text);
+/* Another consumer's view of the queue, on the feeder's connection. */
+struct qg_queue *queue_as(const char *consumer);
+
+int64_t ask_int(const char *verb, const char *key, ...) __attribute__((sentinel));
+/* A string answer, yours to free; NULL for another one. */
+char *ask_text(const char *verb, const char *key, ...) __attribute__((sentinel));
+/* Until so many replies stand in a chat's out list. */
+void wait_replies(const char *chat, int64_t count);
+/* The reply at that place of a chat's out list, yours to destroy. */
+struct qg_reply *reply_at(const char *chat, const char *index);
+void set_writable(bool writable);
+
+void fixture_add(TCase *tcase);
+int fixture_run(Suite *suite);
+
+#endif

@@ -1,0 +1,32 @@
+/* told.h - roles that need no template, and turns that end when they are told to. */
+#ifndef TESTS_UNIT_WORKER_TOLD_H
+#define TESTS_UNIT_WORKER_TOLD_H
+
+#include "fixture.h"
+
+struct turn {
+	char conversation[64], messages[256]; /* their ids */
+	unsigned failures;
+	bool live, cancelled;
+	unsigned beside;   /* others that were live when it began */
+	bool beside_named; /* one of them in a chat whose name begins with "bad" */
+	struct qg_turn *handle;
+};
+
+enum { TURNS_MOST = 1024 };
+extern struct turn turns[TURNS_MOST];
+extern size_t turn_count;
+/* Turns end by themselves, with an answer. */
+extern bool turns_end_alone;
+extern bool roles_fail;
+extern unsigned roles_opened;
+
+/* Until so many turns began; no more did. */
+void wait_turns(size_t count);
+void turn_draft(size_t index, const char *text);
+/* text NULL: it keeps quiet. */
+void turn_answer(size_t index, const char *text);
+void turn_fail(size_t index);
+unsigned count_live(void);
+
+#endif
