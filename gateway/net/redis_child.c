@@ -31,6 +31,7 @@
 #define STEADY 10000
 /* Asking whether it is ready: every few ms at first, for it takes about ten. */
 #define PROBE_EAGER 2
+#define LOOK_MS 200
 #define PROBE_CALM 50
 #define PROBES_EAGER 250
 #define PROBE_TIMEOUT 1000
@@ -47,7 +48,8 @@ struct qg_redis_child {
 	void *arg;
 	struct qg_redis_process server; /* its lock_fd is -1 while the lock is another's */
 	struct qg_watch *ended;
-	struct qg_timer *timer; /* next start, or next probe, or the probe's deadline */
+	struct qg_timer *look_timer; /* in its place without pidfd */
+	struct qg_timer *timer;	     /* next start, or next probe, or the probe's deadline */
 	struct qg_backoff backoff;
 	struct qg_redis_target target;
 	struct qg_redis_link probe;
@@ -300,6 +302,8 @@ static void stop_watching(struct qg_redis_child *child)
 {
 	qg_watch_destroy(child->ended);
 	child->ended = NULL;
+	qg_timer_destroy(child->look_timer);
+	child->look_timer = NULL;
 }
 
 static void on_ended(void *arg, int fd)
@@ -324,6 +328,29 @@ static void on_ended(void *arg, int fd)
 	tell(child, false, words);
 }
 
+static void on_look(void *arg)
+{
+	struct qg_redis_child *child = arg;
+	if (qg_redis_process_has_ended(&child->server)) {
+		on_ended(child, -1);
+	}
+}
+
+/* Where the kernel has no pidfd (before 5.3, or kept from a container) its end is looked for instead. */
+static bool watch_end(struct qg_redis_child *child)
+{
+	if (child->server.pid_fd >= 0) {
+		child->ended =
+			qg_watch_readable(child->loop, child->server.pid_fd, on_ended, child);
+		return child->ended != NULL;
+	}
+	child->look_timer = qg_timer_create(child->loop, on_look, child);
+	if (child->look_timer != NULL) {
+		qg_timer_repeat(child->look_timer, LOOK_MS);
+	}
+	return child->look_timer != NULL;
+}
+
 /* False with errno. */
 static bool launch(struct qg_redis_child *child)
 {
@@ -331,8 +358,7 @@ static bool launch(struct qg_redis_child *child)
 	if (!qg_redis_process_start(&child->server)) {
 		return false;
 	}
-	child->ended = qg_watch_readable(child->loop, child->server.pid_fd, on_ended, child);
-	if (child->ended == NULL) {
+	if (!watch_end(child)) {
 		qg_redis_process_end(&child->server, &child->target);
 		errno = ENOMEM;
 		return false;

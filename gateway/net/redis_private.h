@@ -34,8 +34,8 @@ pid_t qg_redis_spawn(const struct qg_redis_program *program);
 
 struct qg_redis_target;
 
-/* The server's process; lives inside struct qg_redis_child. It is known by its pidfd: no signal
- * of ours can hit a stranger that got its number. */
+/* The server's process; lives inside struct qg_redis_child. It is our child until reap() or end() took it away:
+ * no signal of ours can hit a stranger that got its number. */
 struct qg_redis_process {
 	int dir_fd;
 	int lock_fd;
@@ -43,11 +43,13 @@ struct qg_redis_process {
 	uint64_t maxmemory;
 	char *program;
 	pid_t pid;  /* 0: not running */
-	int pid_fd; /* readable when it ended */
+	int pid_fd; /* readable when it ended; -1 where the kernel has none */
 };
 
 /* Starts the server; false with errno, ENOENT where Redis is not installed. */
 QG_MUST_CHECK bool qg_redis_process_start(struct qg_redis_process *process);
+/* Whether it has; for where there is no pidfd. */
+bool qg_redis_process_has_ended(const struct qg_redis_process *process);
 /* Takes away the process whose pidfd became readable; words: why it ended (QG_REDIS_WORDS_SIZE).
  * True where it gave up by itself, as it does over files it cannot read. */
 bool qg_redis_process_reap(struct qg_redis_process *process, char *words);

@@ -78,18 +78,16 @@ bool qg_redis_process_start(struct qg_redis_process *process)
 		return false;
 	}
 	process->pid = pid;
-	process->pid_fd = pidfd_open(pid, 0);
-	if (process->pid_fd >= 0) {
-		return true;
-	}
-	/* A server that cannot be watched must not be. Not reaped yet, its number is still its
-	 * own. */
-	int saved = errno;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	forget(process);
-	errno = saved;
-	return false;
+	process->pid_fd = pidfd_open(pid, 0); /* -1: has_ended() tells */
+	return true;
+}
+
+bool qg_redis_process_has_ended(const struct qg_redis_process *process)
+{
+	siginfo_t info = {0};
+	/* seen, not taken away: reap() does that */
+	return waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == process->pid;
 }
 
 /* The last line of its log: nearly always the reason. */
@@ -173,13 +171,16 @@ uint64_t qg_redis_default_memory(void)
 
 static bool wait_end(const struct qg_redis_process *process, int milliseconds)
 {
+	enum { STEP = 20 };
 	struct pollfd entry = {.fd = process->pid_fd, .events = POLLIN};
-	int count;
 
-	do {
-		count = poll(&entry, 1, milliseconds);
-	} while (count < 0 && errno == EINTR);
-	return count > 0;
+	/* in steps, for the process that has no descriptor: poll() passes over a negative one */
+	for (int waited = 0; waited <= milliseconds; waited += STEP) {
+		if (poll(&entry, 1, STEP) > 0 || qg_redis_process_has_ended(process)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* SHUTDOWN acts at once where SIGTERM waits for a tick of Redis; the answer is its end. */
@@ -200,9 +201,9 @@ static bool ask_to_end(const struct qg_redis_target *target)
 void qg_redis_process_end(struct qg_redis_process *process, const struct qg_redis_target *target)
 {
 	if (!ask_to_end(target) || !wait_end(process, TERM_AFTER)) {
-		pidfd_send_signal(process->pid_fd, SIGTERM, NULL, 0);
+		kill(process->pid, SIGTERM); /* not reaped yet, its number is its own */
 		if (!wait_end(process, KILL_AFTER)) {
-			pidfd_send_signal(process->pid_fd, SIGKILL, NULL, 0);
+			kill(process->pid, SIGKILL);
 		}
 	}
 	while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {

@@ -75,9 +75,12 @@ static bool arrange_descriptors(int input, int log, int lock)
 	if (input < 0 || log < 0 || lock < 0) {
 		return false;
 	}
-	return dup2(input, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
-	       dup2(log, STDERR_FILENO) >= 0 && dup2(lock, CHILD_LOCK) >= 0 &&
-	       close_range(CHILD_LOCK + 1, ~0U, 0) == 0;
+	if (dup2(input, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+		dup2(log, STDERR_FILENO) < 0 || dup2(lock, CHILD_LOCK) < 0) {
+		return false;
+	}
+	closefrom(CHILD_LOCK + 1); /* works on kernels without close_range() too */
+	return true;
 }
 
 static _Noreturn void become(const struct qg_redis_program *program, pid_t parent, int input,
