@@ -305,7 +305,7 @@ struct qg_cases *qg_cases_run(struct qg_loop *loop, struct qg_config *config,
 	cases->state = json_object();
 	qg_buf_init(&cases->answers, MAX_ANSWERS);
 	if ((model != NULL && cases->model == NULL) || cases->state == NULL ||
-	 qg_loop_defer(loop, begin_case, cases) != QG_OK) {
+		qg_loop_defer(loop, begin_case, cases) != QG_OK) {
 		destroy(cases);
 		return NULL;
 	}

@@ -147,9 +147,9 @@ static bool open_connection(struct qg_search *search, struct qg_search_connectio
 	connection->begin = qg_db_prepare(connection->db, "BEGIN");
 	connection->commit = qg_db_prepare(connection->db, "COMMIT");
 	connection->match = qg_db_prepare(connection->db,
-		"SELECT title, heading, body, folded FROM (SELECT rowid AS found, bm25(tokens, 4.0, 1.0)"
-		" AS score FROM tokens WHERE tokens MATCH ? ORDER BY score LIMIT ?) JOIN sections"
-		" ON id = found ORDER BY score, found");
+		"SELECT title, heading, body, folded FROM (SELECT rowid AS found,"
+		" bm25(tokens, 4.0, 1.0) AS score FROM tokens WHERE tokens MATCH ?"
+		" ORDER BY score LIMIT ?) JOIN sections ON id = found ORDER BY score, found");
 	return connection->documents != NULL && connection->match != NULL &&
 	       connection->begin != NULL && connection->commit != NULL;
 }

@@ -22,11 +22,12 @@ static void send_done(struct job *job);
 static void send_failure(struct job *job);
 static void send_back(struct job *job);
 
-struct job *job_find(struct qg_worker *worker, const char *conversation)
+struct job *job_find(struct qg_worker *worker, const struct qg_entry *entry)
 {
 	QG_LIST_FOR_EACH (item, &worker->jobs) {
 		struct job *job = QG_CONTAINER(item, struct job, link);
-		if (!job->doomed && qg_str_equal(job->entry.conversation, conversation)) {
+		if (job->entry.id == entry->id && job->entry.partition == entry->partition &&
+			!job->doomed) {
 			return job;
 		}
 	}

@@ -104,7 +104,7 @@ static bool is_orphan(
 	struct qg_worker *worker, const struct qg_pending *row, uint64_t since, uint64_t now)
 {
 	if (strcmp(row->owner, worker->core->process) == 0) {
-		const struct job *job = job_find(worker, row->entry.conversation);
+		const struct job *job = job_find(worker, &row->entry);
 		return job == NULL;
 	}
 	return now - since >= qg_clock_scaled(CLAIM_MS) ||

@@ -10,7 +10,7 @@
 #include "qg/turn.h"
 
 enum {
-	SLOTS = 256,	       /* turns at once in a process */
+	SLOTS = 1024,	       /* turns at once in a process */
 	PULL_MOST = 32,	       /* entries a pull */
 	BEAT_MS = 5000,	       /* a heartbeat of each job */
 	ABORT_MS = 15000,      /* without a confirmed one the job is not ours for sure any more */
@@ -133,7 +133,7 @@ void job_proceed(struct job *job);
 void job_give_back(struct job *job);
 /* Forgets it without a word to Redis: somebody else has it, or will. */
 void job_drop(struct job *job, const char *why);
-struct job *job_find(struct qg_worker *worker, const char *conversation);
+struct job *job_find(struct qg_worker *worker, const struct qg_entry *entry);
 /* A dropped job goes once its last script was answered. */
 void job_collect(struct job *job);
 

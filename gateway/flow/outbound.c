@@ -151,8 +151,8 @@ static void send_step(struct sending *sending)
 		qg_out_land(queue, &part, is_last(sending), stepped, sending);
 		break;
 	case WAITING:
-		qg_out_wait(queue, &part, sending->until, sending->attempts,
-			sending->repeated, stepped, sending);
+		qg_out_wait(queue, &part, sending->until, sending->attempts, sending->repeated,
+			stepped, sending);
 		break;
 	case BURYING:
 		qg_out_dead(queue, &part, sending->reason, qg_clock_wall(), stepped, sending);

@@ -17,7 +17,8 @@ QG_MUST_CHECK enum qg_status qg_base64_decode(const char *text, size_t size, str
 /* Appends text with all but unreserved characters percent-encoded. */
 enum qg_status qg_url_encode(const char *text, size_t size, struct qg_buf *out);
 /* Appends the decoded text; plus_is_space for form bodies and queries. QG_INVALID for a broken escape or %00. */
-QG_MUST_CHECK enum qg_status qg_url_decode(const char *text, size_t size, bool plus_is_space, struct qg_buf *out);
+QG_MUST_CHECK enum qg_status qg_url_decode(
+	const char *text, size_t size, bool plus_is_space, struct qg_buf *out);
 /* The value of name in a query string or form body, decoded, yours to free; NULL if absent or broken. */
 char *qg_query_get(const char *query, size_t size, const char *name);
 

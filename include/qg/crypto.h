@@ -13,7 +13,8 @@
 
 /* Aborts the process if the library cannot (no memory): a digest has no other way to fail. Any thread. */
 void qg_sha256(const void *data, size_t size, uint8_t out[QG_SHA256_SIZE]);
-void qg_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, uint8_t out[QG_SHA256_SIZE]);
+void qg_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
+	uint8_t out[QG_SHA256_SIZE]);
 /* Hex of the first 16 bytes of SHA-256 over the parts joined by NUL, a NULL ends the list; out: 33 bytes.
  * The idempotency keys of the outbound planner and all derived ids are made so. */
 void qg_digest_id(char out[33], const char *part, ...) __attribute__((sentinel));

@@ -18,13 +18,13 @@ struct qg_http_server;
 struct qg_http_exchange;
 
 struct qg_http_limits {
-	size_t body;			 /* bytes; 1 MiB by default */
-	size_t head;			 /* request line and headers, bytes; 16 KiB */
-	unsigned request_ms;		 /* from the first byte of a request to its last; 10,000 */
-	unsigned idle_ms;		 /* keep-alive; 60,000 */
+	size_t body;			  /* bytes; 1 MiB by default */
+	size_t head;			  /* request line and headers, bytes; 16 KiB */
+	unsigned request_ms;		  /* from the first byte of a request to its last; 10,000 */
+	unsigned idle_ms;		  /* keep-alive; 60,000 */
 	unsigned connections_per_address; /* 256 */
-	unsigned connections;		 /* in all; 20,000, lowered to what RLIMIT_NOFILE allows */
-	size_t stream_backlog;		 /* unsent bytes at which a reader of a stream is dropped; 1 MiB */
+	unsigned connections;		  /* in all; 20,000, lowered to what RLIMIT_NOFILE allows */
+	size_t stream_backlog; /* unsent bytes at which a reader of a stream is dropped; 1 MiB */
 };
 
 /* The defaults above. */
@@ -41,13 +41,15 @@ const char *qg_http_server_address(const struct qg_http_server *server);
 unsigned qg_http_server_port(const struct qg_http_server *server);
 /* Stops accepting; idle connections close, answers under way finish (Connection: close). Calls drained(arg)
  * once none is left or after timeout_ms, never from inside. Streams are ended. */
-void qg_http_server_drain(struct qg_http_server *server, unsigned timeout_ms, void (*drained)(void *arg), void *arg);
+void qg_http_server_drain(
+	struct qg_http_server *server, unsigned timeout_ms, void (*drained)(void *arg), void *arg);
 /* Closes everything at once; exchanges not answered get gone(). Accepts NULL. */
 void qg_http_server_destroy(struct qg_http_server *server);
 /* Connections open now, lingering ones included. */
 size_t qg_http_server_connections(const struct qg_http_server *server);
 /* Peers whose X-Forwarded-For counts: an array of address or CIDR strings, copied; replaces earlier ones. */
-QG_MUST_CHECK enum qg_status qg_http_server_trust(struct qg_http_server *server, const char *const *proxies, size_t count);
+QG_MUST_CHECK enum qg_status qg_http_server_trust(
+	struct qg_http_server *server, const char *const *proxies, size_t count);
 void qg_http_server_set_connections_per_address(struct qg_http_server *server, unsigned limit);
 
 /* The request; all borrowed while x lives. */
@@ -76,7 +78,8 @@ void qg_http_on_gone(struct qg_http_exchange *x, void (*gone)(void *arg), void *
 void qg_http_add_header(struct qg_http_exchange *x, const char *name, const char *value);
 /* Answers and gives x back: exactly once an exchange, now or later. type may be NULL without a body. HEAD sends
  * no body. X-Content-Type-Options: nosniff and Cache-Control: no-store stand on every answer. */
-void qg_http_answer(struct qg_http_exchange *x, int code, const char *type, const void *body, size_t size);
+void qg_http_answer(
+	struct qg_http_exchange *x, int code, const char *type, const void *body, size_t size);
 /* {"error": text} for codes over 399. */
 void qg_http_answer_error(struct qg_http_exchange *x, int code, const char *text);
 /* Starts an answer of unknown length (chunked; type as given). x stays yours until gone() or end. */

@@ -15,7 +15,7 @@ struct qg_json_field {
 	const char *name;
 	enum qg_json_type type;
 	bool required;
-	size_t max; /* bytes of a string, elements of an array; 0: no limit but the body's */
+	size_t max;    /* bytes of a string, elements of an array; 0: no limit but the body's */
 	size_t offset; /* in the struct filled: const char *, int64_t, bool, json_t * (all borrowed) */
 };
 

@@ -16,8 +16,8 @@ void qg_log_set_json(bool json);
 QG_MUST_CHECK bool qg_log_parse_level(const char *text, enum qg_log_level *level_out);
 bool qg_log_is_on(enum qg_log_level level);
 /* bot and message may be NULL. Any thread; one write() a line. Never fails, never blocks for long. */
-void qg_log_write(enum qg_log_level level, const char *bot, const char *message, const char *format, ...)
-	QG_PRINTF(4, 5);
+void qg_log_write(enum qg_log_level level, const char *bot, const char *message, const char *format,
+	...) QG_PRINTF(4, 5);
 
 /* error: lost something; warn: retrying; info: state changed; debug: everything else. */
 #define qg_log_error(bot, ...) qg_log_write(QG_LOG_ERROR, bot, NULL, __VA_ARGS__)

@@ -40,13 +40,17 @@ bool qg_timer_is_active(const struct qg_timer *timer);
 void qg_timer_destroy(struct qg_timer *timer);
 /* Runs call(arg) in the next turn of the loop, in order of the calls. Cannot be taken back; QG_NO_MEMORY
  * means that it will not run. */
-QG_MUST_CHECK enum qg_status qg_loop_defer(struct qg_loop *loop, void (*call)(void *arg), void *arg);
+QG_MUST_CHECK enum qg_status qg_loop_defer(
+	struct qg_loop *loop, void (*call)(void *arg), void *arg);
 
 /* Signals and child processes. */
-struct qg_watch *qg_watch_signal(struct qg_loop *loop, int signal, void (*caught)(void *arg, int signal), void *arg);
-struct qg_watch *qg_watch_child(struct qg_loop *loop, pid_t pid, void (*ended)(void *arg, int status), void *arg);
+struct qg_watch *qg_watch_signal(
+	struct qg_loop *loop, int signal, void (*caught)(void *arg, int signal), void *arg);
+struct qg_watch *qg_watch_child(
+	struct qg_loop *loop, pid_t pid, void (*ended)(void *arg, int status), void *arg);
 /* A descriptor that became readable. */
-struct qg_watch *qg_watch_readable(struct qg_loop *loop, int fd, void (*ready)(void *arg, int fd), void *arg);
+struct qg_watch *qg_watch_readable(
+	struct qg_loop *loop, int fd, void (*ready)(void *arg, int fd), void *arg);
 void qg_watch_destroy(struct qg_watch *watch);
 
 /* Slow work: run(arg) in a pool thread, then done(arg) on the loop. thread_index (0..pool_threads-1) lets an

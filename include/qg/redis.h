@@ -39,8 +39,8 @@ struct qg_redis_script {
 };
 
 struct qg_redis_options {
-	const char *url;	 /* redis://[user:pass@]host:port/db or unix:/path; copied */
-	unsigned timeout_ms;	 /* oldest outstanding command; 5,000 by default where 0 */
+	const char *url;     /* redis://[user:pass@]host:port/db or unix:/path; copied */
+	unsigned timeout_ms; /* oldest outstanding command; 5,000 by default where 0 */
 	const struct qg_redis_script *const *scripts; /* ends with NULL; borrowed for ever */
 	/* Connected and all scripts loaded, or gone with the reason; also the reason why no connection came about,
 	 * once as long as it stays the same. Never from inside a call. */
@@ -50,7 +50,8 @@ struct qg_redis_options {
 
 /* Connects and reconnects for ever with backoff and full jitter (50 ms .. 2 s). NULL and words in error
  * (128 bytes) for a bad url. */
-struct qg_redis *qg_redis_create(struct qg_loop *loop, const struct qg_redis_options *options, char *error);
+struct qg_redis *qg_redis_create(
+	struct qg_loop *loop, const struct qg_redis_options *options, char *error);
 /* Outstanding callbacks get QG_CANCELLED, now. Accepts NULL. */
 void qg_redis_destroy(struct qg_redis *redis);
 bool qg_redis_is_up(const struct qg_redis *redis);
@@ -60,25 +61,28 @@ size_t qg_redis_outstanding(const struct qg_redis *redis);
 void qg_redis_hurry(struct qg_redis *redis);
 
 /* fn may be NULL (fire and forget). Arguments are binary-safe. */
-void qg_redis_command(struct qg_redis *redis, qg_redis_fn fn, void *arg, int argc, const char *const *argv, const size_t *sizes);
+void qg_redis_command(struct qg_redis *redis, qg_redis_fn fn, void *arg, int argc,
+	const char *const *argv, const size_t *sizes);
 /* printf-like words split at blanks: %s a C string, %b data and size_t, %lld a number (as hiredis does). */
 void qg_redis_run(struct qg_redis *redis, qg_redis_fn fn, void *arg, const char *format, ...);
 /* EVALSHA with one key, the partition's prefix, and argc arguments; NOSCRIPT reloads all and repeats. */
-void qg_redis_script(struct qg_redis *redis, const struct qg_redis_script *script, qg_redis_fn fn, void *arg,
-	const char *key, int argc, const char *const *argv, const size_t *sizes);
+void qg_redis_script(struct qg_redis *redis, const struct qg_redis_script *script, qg_redis_fn fn,
+	void *arg, const char *key, int argc, const char *const *argv, const size_t *sizes);
 
 /* Messages of channels on a second connection that comes back too. One subscriber set a connection object:
  * message(arg, channel, data, size); changed(true) each time all channels are subscribed (again): whoever
  * listens for bells then looks once without a bell. */
 struct qg_redis_listener;
-struct qg_redis_listener *qg_redis_listen(struct qg_loop *loop, const char *url, const char *const *channels, size_t count,
+struct qg_redis_listener *qg_redis_listen(struct qg_loop *loop, const char *url,
+	const char *const *channels, size_t count,
 	void (*message)(void *arg, const char *channel, const char *data, size_t size),
 	void (*changed)(void *arg, bool subscribed), void *arg);
 void qg_redis_listener_destroy(struct qg_redis_listener *listener);
 
 /* Synchronous, for reading verbs of the command line and tests: the reply is yours to free with
  * qg_redis_reply_free(). NULL and words in error (128 bytes). Not for the loop of a running process. */
-struct qg_redis_reply *qg_redis_ask(const char *url, char *error, int argc, const char *const *argv, const size_t *sizes);
+struct qg_redis_reply *qg_redis_ask(
+	const char *url, char *error, int argc, const char *const *argv, const size_t *sizes);
 void qg_redis_reply_free(struct qg_redis_reply *reply);
 
 /* The private redis-server child (redis: embedded).
@@ -88,9 +92,9 @@ void qg_redis_reply_free(struct qg_redis_reply *reply);
  * signal): create it and run its loop on the main thread. */
 struct qg_redis_child;
 struct qg_redis_child_options {
-	const char *data_dir;  /* exists; DIR/redis (0700) is made */
-	bool always;	       /* appendfsync always, else everysec */
-	uint64_t maxmemory;    /* bytes; 0: half of the machine's memory */
+	const char *data_dir; /* exists; DIR/redis (0700) is made */
+	bool always;	      /* appendfsync always, else everysec */
+	uint64_t maxmemory;   /* bytes; 0: half of the machine's memory */
 	/* A state to tell people: "ready", "ready; the last 17 bytes ...", "failed: ...", "aof damaged: ..." (which
 	 * "ready" follows, unless repair was impossible). A server that runs and does not answer is told and left
 	 * alone. Never from inside a call. */

@@ -24,9 +24,9 @@ struct qg_role;
 /* Loads the template of a bot and indexes its knowledge in the pool; ready(arg, role or NULL, words) follows on
  * the loop, never from inside. The index is a file under data_dir/knowledge (":memory:" where data_dir is NULL),
  * made once for the same content. bot is copied. QG_NO_MEMORY, QG_BUSY: not begun, ready does not come. */
-QG_MUST_CHECK enum qg_status qg_role_open(struct qg_loop *loop, const struct qg_bot_config *bot, const char *config_dir,
-	const char *data_dir, void (*ready)(void *arg, struct qg_role *role, const char *words),
-	void *arg);
+QG_MUST_CHECK enum qg_status qg_role_open(struct qg_loop *loop, const struct qg_bot_config *bot,
+	const char *config_dir, const char *data_dir,
+	void (*ready)(void *arg, struct qg_role *role, const char *words), void *arg);
 struct qg_role *qg_role_take(struct qg_role *role);
 void qg_role_release(struct qg_role *role);
 

@@ -30,18 +30,18 @@ struct qg_turn_request {
 	/* Elements {"who": "user"|"bot", "name", "text", "at"} as JSON, one a line; NULL: none; borrowed. Text,
 	 * because it is long and only a prompt reads it. */
 	const char *history;
-	json_t *state;	 /* object kept for the conversation, {} at first; borrowed, not changed */
-	bool paused;	 /* by `qungong pause`: one polite line, no model */
+	json_t *state; /* object kept for the conversation, {} at first; borrowed, not changed */
+	bool paused;   /* by `qungong pause`: one polite line, no model */
 	unsigned failures;	 /* earlier tries of this batch that failed */
 	const char *force_model; /* --model of `qungong test`; NULL: the bot's chain */
 };
 
 struct qg_turn_result {
 	struct qg_reply *reply; /* NULL when the bot keeps quiet; set it to NULL to keep it */
-	json_t *history;     /* array of elements to append; may be empty */
-	bool forget_history; /* /reset: drop what was there first */
-	json_t *state;	     /* the conversation's state from now on */
-	bool missed;	     /* nothing was found */
+	json_t *history;	/* array of elements to append; may be empty */
+	bool forget_history;	/* /reset: drop what was there first */
+	json_t *state;		/* the conversation's state from now on */
+	bool missed;		/* nothing was found */
 	bool handed_over;
 	const char *
 		way; /* "command", "faq", "offline", "model", "handover", "paused", "quiet": metrics, tests */

@@ -62,7 +62,7 @@ static void build(struct writer *writer)
 	unsigned long sender = options.talk ? index : writer->number % options.senders;
 	bot_name((unsigned)sender, bot, sizeof(bot));
 	int size = snprintf(body, sizeof(body),
-		"{\"id\":\"%s-%u-%lu\",\"from\":\"s%lu\",\"text\":\"%s\",\"mention\":%s}",
+		"{\"id\":\"%s-%u-%lu\",\"from\":\"member%lu\",\"text\":\"%s\",\"mention\":%s}",
 		options.salt, index, writer->number, sender,
 		options.texts[writer->number % options.text_count],
 		options.mention ? "true" : "false");

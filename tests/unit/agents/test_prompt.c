@@ -140,7 +140,7 @@ START_TEST(a_history_is_kept_as_lines_and_read_back)
 {
 	char *text = NULL;
 	json_auto_t *first = json_pack("[{s:s},{s:s}]", "text", "一\n二", "text", "三"),
-		     *second = json_pack("[{s:s}]", "text", "四");
+		    *second = json_pack("[{s:s}]", "text", "四");
 	struct qg_turn_result result = {.history = first};
 	ck_assert(qg_turn_remember(&text, &result));
 	result.history = second;

@@ -345,8 +345,7 @@ START_TEST(history_comes_as_lines)
 	remember(ann, "t1", 2, false, NULL);
 	PUT(.id = "m");
 	struct qg_batch batch = look(ann);
-	ck_assert_str_eq(
-		batch.history, "{\"turn\":\"t1\",\"n\":0}\n{\"turn\":\"t1\",\"n\":1}");
+	ck_assert_str_eq(batch.history, "{\"turn\":\"t1\",\"n\":0}\n{\"turn\":\"t1\",\"n\":1}");
 	qg_batch_finish(&batch);
 }
 END_TEST

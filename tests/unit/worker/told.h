@@ -13,7 +13,7 @@ struct turn {
 	struct qg_turn *handle;
 };
 
-enum { TURNS_MOST = 1024 };
+enum { TURNS_MOST = 4096 };
 extern struct turn turns[TURNS_MOST];
 extern size_t turn_count;
 /* Turns end by themselves, with an answer. */
