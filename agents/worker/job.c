@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "qg/clock.h"
-#include "qg/crypto.h"
 #include "qg/json.h"
 #include "qg/log.h"
 #include "qg/str.h"
@@ -367,27 +366,11 @@ static struct qg_reply *say(struct job *job, const char *key)
 	if (job->batch.count == 0) {
 		return NULL;
 	}
-	const struct qg_message *last = job->batch.messages[job->batch.count - 1];
-	struct qg_reply *reply = qg_reply_create();
-	if (reply == NULL) {
-		return NULL;
-	}
-	char id[33];
-	qg_digest_id(id, job->entry.conversation, last->id, key, NULL);
-	reply->id = qg_str_copy(id);
-	reply->bot = qg_str_copy(job->entry.bot);
-	reply->chat = qg_str_copy(last->chat);
-	reply->conversation = qg_str_copy(job->entry.conversation);
-	reply->chat_type = last->chat_type;
-	reply->handle = qg_str_copy(last->handle);
-	reply->sender = qg_str_copy(last->sender);
-	reply->text = qg_role_words(job->role, key, "asker",
-		last->sender_name != NULL ? last->sender_name : last->sender, NULL);
-	reply->answers = json_pack("[s]", last->id);
-	reply->usage.model = qg_str_copy("offline");
-	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
-	reply->stored_at = job->batch.stored_at[job->batch.count - 1];
-	return reply;
+	size_t last = job->batch.count - 1;
+	const struct qg_message *message = job->batch.messages[last];
+	const char *asker = message->sender_name != NULL ? message->sender_name : message->sender;
+	return qg_reply_say(job->entry.bot, job->entry.conversation, message, key,
+		qg_role_words(job->role, key, "asker", asker, NULL), job->batch.stored_at[last]);
 }
 
 static void send_failure(struct job *job)

@@ -37,8 +37,8 @@ static void pulled(void *arg, enum qg_status status, struct qg_entry *entries, s
 		job_begin(worker, &entries[i], partition->pull_sent);
 	}
 	worker_settle(worker);
-	if (status ==
-		QG_OK) { /* else the next look rings: asking at once would only be refused again */
+	/* else the next look rings: asking at once would only be refused again */
+	if (status == QG_OK) {
 		worker_pull_soon(worker);
 	}
 }

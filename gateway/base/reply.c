@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "qg/buf.h"
+#include "qg/crypto.h"
 #include "qg/json.h"
 #include "qg/str.h"
 #include "wire.h"
@@ -55,6 +56,38 @@ void qg_reply_destroy(struct qg_reply *reply)
 	free(reply->usage.model);
 	free(reply->usage.cost);
 	free(reply);
+}
+
+struct qg_reply *qg_reply_say(const char *bot, const char *conversation,
+	const struct qg_message *message, const char *key, char *text, int64_t stored_at)
+{
+	char id[33];
+	struct qg_reply *reply = qg_reply_create();
+	if (reply == NULL) {
+		free(text);
+		return NULL;
+	}
+	qg_digest_id(id, conversation, message->id, key, NULL);
+	reply->id = qg_str_copy(id);
+	reply->bot = qg_str_copy(bot);
+	reply->chat = qg_str_copy(message->chat);
+	reply->conversation = qg_str_copy(conversation);
+	reply->chat_type = message->chat_type;
+	reply->handle = qg_str_copy(message->handle);
+	reply->sender = qg_str_copy(message->sender);
+	reply->text = text;
+	reply->answers = json_pack("[s]", message->id);
+	reply->usage.model = qg_str_copy("offline");
+	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
+	reply->stored_at = stored_at;
+	if (reply->id == NULL || reply->bot == NULL || reply->chat == NULL ||
+		reply->conversation == NULL || (reply->handle == NULL && message->handle != NULL) ||
+		reply->sender == NULL || reply->text == NULL || reply->answers == NULL ||
+		reply->usage.model == NULL || reply->usage.cost == NULL) {
+		qg_reply_destroy(reply);
+		return NULL;
+	}
+	return reply;
 }
 
 static bool is_reply_id(const char *text, size_t size)

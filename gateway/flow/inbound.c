@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "qg/clock.h"
-#include "qg/crypto.h"
 #include "qg/log.h"
 #include "qg/str.h"
 
@@ -78,26 +77,8 @@ static bool is_selected(const struct qg_bot_config *config, const struct qg_mess
 /* What the chat is told when its mailbox is full. */
 static struct qg_reply *make_refusal(const struct inbound *inbound)
 {
-	const struct qg_message *message = inbound->message;
-	struct qg_reply *reply = qg_reply_create();
-	if (reply == NULL) {
-		return NULL;
-	}
-	char id[33];
-	qg_digest_id(id, inbound->conversation, message->id, "full", NULL);
-	reply->id = qg_str_copy(id);
-	reply->bot = qg_str_copy(inbound->bot->bot.name);
-	reply->chat = qg_str_copy(message->chat);
-	reply->conversation = qg_str_copy(inbound->conversation);
-	reply->chat_type = message->chat_type;
-	reply->handle = qg_str_copy(message->handle);
-	reply->sender = qg_str_copy(message->sender);
-	reply->text = qg_role_words(inbound->bot->role, "full", NULL);
-	reply->answers = json_pack("[s]", message->id);
-	reply->usage.model = qg_str_copy("offline");
-	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
-	reply->stored_at = inbound->accepted;
-	return reply;
+	return qg_reply_say(inbound->bot->bot.name, inbound->conversation, inbound->message, "full",
+		qg_role_words(inbound->bot->role, "full", NULL), inbound->accepted);
 }
 
 static void count(struct inbound *inbound, enum qg_status status)

@@ -70,6 +70,10 @@ struct qg_message *qg_message_create(void);
 void qg_message_destroy(struct qg_message *message);
 struct qg_reply *qg_reply_create(void);
 void qg_reply_destroy(struct qg_reply *reply);
+/* A sentence of the bot's own as the answer to message, made without a model. key tells it from other answers to
+ * the same message. Takes text; NULL for no memory, also where text is NULL. */
+struct qg_reply *qg_reply_say(const char *bot, const char *conversation,
+	const struct qg_message *message, const char *key, char *text, int64_t stored_at);
 
 /* Wire forms. What Redis holds is not trusted to be ours: every decode is bounded and checked.
  * A mailbox element is "1\t<kind>\t<id>\t<sender>\t<thread>\t<stored ms>\n<json>": scripts read the head only.

@@ -446,6 +446,26 @@ static bool round_reply(void *arg)
 	return back != NULL;
 }
 
+START_TEST(own_sentences_answer_a_message)
+{
+	struct qg_message *message = full();
+	struct qg_reply *full_box =
+		qg_reply_say("xiaoman", "xiaoman/web", message, "full", qg_str_copy("满了"), 7);
+	struct qg_reply *sorry =
+		qg_reply_say("xiaoman", "xiaoman/web", message, "apology", qg_str_copy("抱歉"), 7);
+	ck_assert_str_eq(full_box->text, "满了");
+	ck_assert_str_eq(full_box->chat, message->chat);
+	ck_assert_str_eq(full_box->sender, message->sender);
+	ck_assert_str_eq(json_string_value(json_array_get(full_box->answers, 0)), message->id);
+	ck_assert_int_eq(full_box->stored_at, 7);
+	ck_assert_str_ne(full_box->id, sorry->id);
+	ck_assert_ptr_null(qg_reply_say("xiaoman", "xiaoman/web", message, "full", NULL, 7));
+	qg_reply_destroy(full_box);
+	qg_reply_destroy(sorry);
+	qg_message_destroy(message);
+}
+END_TEST
+
 START_TEST(failing_memory_is_told_and_leaks_nothing)
 {
 	if (qg_test_malloc_works()) {
@@ -475,6 +495,7 @@ int main(void)
 	tcase_add_test(tcase, replies_out_of_bounds_are_not_encoded);
 	tcase_add_loop_test(tcase, what_is_no_reply_is_refused_in_words, 0,
 		sizeof(no_replies) / sizeof(no_replies[0]));
+	tcase_add_test(tcase, own_sentences_answer_a_message);
 	tcase_add_test(tcase, failing_memory_is_told_and_leaks_nothing);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
