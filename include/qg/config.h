@@ -1,5 +1,5 @@
 /* config.h - what qungong.yaml and bots.d/ say, checked whole, as structs. A snapshot is
- * immutable and counted: a turn keeps the config it began with. Source: design, section 3. */
+ * immutable and counted: a turn keeps the config it began with. */
 #ifndef QG_CONFIG_H
 #define QG_CONFIG_H
 

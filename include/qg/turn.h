@@ -2,7 +2,7 @@
  *
  * A turn reads no queue and writes none: what it must remember (history, misses, quiet times) comes in with the
  * batch and goes out with the result, which the worker stores in one script under its fence. The terminal
- * (qungong chat, qungong test) runs the very same turns without Redis. Source: design, section 7. */
+ * (qungong chat, qungong test) runs the very same turns without Redis. */
 #ifndef QG_TURN_H
 #define QG_TURN_H
 
