@@ -58,6 +58,8 @@ struct qg_reply *reply_at(const char *chat, const char *index);
 void set_writable(bool writable);
 
 void fixture_add(TCase *tcase);
+/* The same with a fifth of the real times: for what must be quicker than a beat on a busy machine. */
+void fixture_add_slow(TCase *tcase);
 int fixture_run(Suite *suite);
 
 #endif
