@@ -134,7 +134,7 @@ static void add_material(
 	qg_buf_add_char(text, '\n');
 }
 
-json_t *qg_prompt_messages(
+char *qg_prompt_messages(
 	const struct qg_turn *turn, const struct qg_found *found, size_t found_count)
 {
 	json_auto_t *messages = json_array();
@@ -156,5 +156,14 @@ json_t *qg_prompt_messages(
 		add_speech(&text, name != NULL ? name : "",
 			message->text != NULL ? message->text : "");
 	}
-	return append(messages, "user", &text) ? json_incref(messages) : NULL;
+	if (!append(messages, "user", &text)) {
+		return NULL;
+	}
+	char *list = qg_json_dump(messages);
+	if (list != NULL) {
+		size_t size = strlen(list);
+		memmove(list, list + 1, size - 2);
+		list[size - 2] = '\0';
+	}
+	return list;
 }

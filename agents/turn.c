@@ -44,7 +44,7 @@ static void destroy(struct qg_turn *turn)
 	json_decref(turn->sources);
 	json_decref(turn->history);
 	json_decref(turn->state);
-	json_decref(turn->messages);
+	free(turn->messages);
 	free(turn->question);
 	free(turn->usage.model);
 	qg_role_release(turn->request.role);
@@ -149,9 +149,9 @@ static void keep_usage(struct qg_turn *turn, const struct qg_model_config *endpo
 		model = endpoint->model != NULL ? endpoint->model : endpoint->name;
 	}
 	turn->usage.model = qg_str_copy(model);
-	turn->usage.input = result->input;
-	turn->usage.cached_input = result->cached_input;
-	turn->usage.output = result->output;
+	turn->usage.input = result->tokens.input;
+	turn->usage.cached_input = result->tokens.cached_input;
+	turn->usage.output = result->tokens.output;
 }
 
 static void say_faq(struct qg_turn *turn)
@@ -239,6 +239,7 @@ static void ask_models(struct qg_turn *turn)
 		.bot = turn->request.bot,
 		.system = turn->request.role->system,
 		.messages = turn->messages,
+		.messages_size = turn->messages != NULL ? strlen(turn->messages) : 0,
 		.max_tokens = turn->request.bot->answer_tokens,
 	};
 	turn->chain = qg_chain_start(turn->request.loop, turn->request.config, turn->request.bot,

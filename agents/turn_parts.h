@@ -33,7 +33,7 @@ struct qg_turn {
 	struct qg_chain *chain;
 	struct qg_ask ask;
 	char *question;	   /* of ask */
-	json_t *messages;  /* of ask */
+	char *messages;	   /* of ask */
 	struct qg_buf faq; /* FAQ answers kept aside while a model is asked */
 	struct qg_usage usage;
 	bool generated;
@@ -96,9 +96,9 @@ size_t qg_history_start(const json_t *history);
 
 /* ---- prompt.c ---- */
 
-/* The messages of a prompt: history, then what was found, sender, time and question, all people's
- * words fenced. New reference; NULL for no memory. */
-json_t *qg_prompt_messages(
+/* The messages of a prompt as qg_ask wants them: history, then what was found, sender, time and
+ * question, all people's words fenced. Yours to free; NULL for no memory. */
+char *qg_prompt_messages(
 	const struct qg_turn *turn, const struct qg_found *found, size_t found_count);
 
 #endif

@@ -41,7 +41,7 @@ is_installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-packages="gcc libc6-dev pkg-config meson ninja-build python3 libev-dev libhiredis-dev libhttp-parser-dev
+packages="gcc libc6-dev pkg-config meson ninja-build python3 libev-dev libhiredis-dev libhttp-parser-dev libcurl4-openssl-dev
 	libjansson-dev libyaml-dev libsqlite3-dev libssl-dev redis-server tzdata"
 missing=
 for package in $packages; do

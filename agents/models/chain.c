@@ -85,7 +85,7 @@ static bool begin(struct qg_chain *chain, const struct qg_model *model,
 		return false;
 	}
 	chain->call = (struct qg_model_call){
-		model, endpoint, chain->ask, chain->loop, &model_host, chain, state};
+		model, endpoint, chain->ask, chain->loop, NULL, &model_host, chain, state};
 	if (model->ask(&chain->call) == QG_OK) {
 		return true;
 	}

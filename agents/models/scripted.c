@@ -209,9 +209,9 @@ static void end(struct job *job, enum qg_model_error error, const char *words)
 	struct qg_model_result result = {.error = error, .words = words, .generated = true};
 	if (entry != NULL && entry->has_usage && error == QG_MODEL_NONE) {
 		result.has_usage = true;
-		result.input = entry->input;
-		result.cached_input = entry->cached_input;
-		result.output = entry->output;
+		result.tokens.input = entry->input;
+		result.tokens.cached_input = entry->cached_input;
+		result.tokens.output = entry->output;
 	}
 	((struct state *)call->state)->job = NULL;
 	job->call = NULL;

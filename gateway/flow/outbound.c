@@ -152,7 +152,7 @@ static void send_step(struct sending *sending)
 		break;
 	case WAITING:
 		qg_out_wait(queue, &part, sending->until, sending->attempts, sending->repeated,
-			stepped, sending);
+			QG_FORM_RICH,			stepped, sending);
 		break;
 	case BURYING:
 		qg_out_dead(queue, &part, sending->reason, qg_clock_wall(), stepped, sending);

@@ -131,7 +131,7 @@ void qg_out_land(
 }
 
 void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t until,
-	unsigned attempts, bool started, qg_queue_fn fn, void *arg)
+	unsigned attempts, bool started, enum qg_form form, qg_queue_fn fn, void *arg)
 {
 	struct call call;
 	begin_part(&call, "wait", part);

@@ -24,7 +24,9 @@ struct qg_host { /* what the gateway offers a bot; tests hand in a fake */
 	 * inside: answer the platform there. */
 	void (*receive)(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn stored, void *arg);
 	/* How one send() ended; exactly once for each, never from inside send(). Takes reply back.
-	 * QG_OK landed; retryable ones are tried again after retry_ms (0: the planner's backoff). */
+	 * QG_OK landed; retryable ones are tried again after retry_ms (0: the planner's backoff).
+	 * QG_UNSUPPORTED: not in this form, the next plainer one may do. QG_TOO_LARGE: in smaller parts. QG_NOT_FOUND:
+	 * nobody there any more (the chat is gone, the bot left it). QG_DENIED: refused for good, an admin must act. */
 	void (*sent)(struct qg_bot *bot, struct qg_reply *reply, enum qg_status status,
 		unsigned retry_ms);
 	/* The link to the platform went up or down; why is for the log. */
@@ -46,6 +48,10 @@ struct qg_ability { /* what a platform hears and shows */
 	size_t part_bytes;	/* most bytes of one message; longer replies are split */
 	unsigned dedupe_ms;	/* window in which the platform may deliver again */
 	unsigned draft_ms;	/* least time between two drafts shown */
+	bool shows_fields; /* label, footnote and sources have places of their own; else the planner puts them
+			      behind the text */
+	bool writes_first; /* send() reaches a person by id as chat, unasked: notices to admins */
+	unsigned chat_rate, app_rate; /* messages a second in a chat, and of all bots of an account; 0: no limit */
 };
 
 struct qg_adapter {
@@ -75,6 +81,12 @@ struct qg_adapter {
 	void (*stop)(struct qg_bot *bot);
 	/* Mandatory. Frees what init made; no callback may come after it. */
 	void (*finish)(struct qg_bot *bot);
+	/* Optional: an account's name (app id and host), yours to free: bots that share one share its rates. */
+	char *(*account)(const struct qg_bot *bot);
+	/* Optional: asks the platform whether the credentials work; told(arg, QG_OK or why not, words) follows, never
+	 * from inside. For `hire` and `doctor`. */
+	void (*probe)(struct qg_bot *bot,
+		void (*told)(void *arg, enum qg_status status, const char *words), void *arg);
 };
 
 /* The registry: made from adapters/meson.build. */

@@ -7,6 +7,7 @@
 struct qg_adapter;
 struct qg_bot_config;
 struct qg_host;
+struct qg_http_client;
 struct qg_loop;
 struct qg_redis;
 
@@ -16,6 +17,7 @@ struct qg_bot {
 	const struct qg_bot_config *config; /* lives as long as the bot */
 	struct qg_loop *loop;
 	struct qg_redis *redis; /* may be away: see redis.h */
+	struct qg_http_client *http;
 	const char *
 		redis_url; /* of the same server, for a listener of one's own; NULL: look without bells */
 	const char *name;   /* config->name */

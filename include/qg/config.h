@@ -11,6 +11,7 @@
 #include "qg/buf.h"
 #include "qg/log.h"
 #include "qg/option.h"
+#include "qg/price.h"
 
 enum qg_scope { QG_SCOPE_CHAT, QG_SCOPE_SENDER, QG_SCOPE_THREAD };
 enum qg_trigger { QG_TRIGGER_MENTION, QG_TRIGGER_ALWAYS, QG_TRIGGER_KEYWORDS };
@@ -19,12 +20,23 @@ enum qg_footnote { QG_FOOTNOTE_OFF, QG_FOOTNOTE_SHORT, QG_FOOTNOTE_FULL };
 
 struct qg_config_part; /* one file's good state: config_private.h */
 
+/* Limits in nano; -1: none. */
+struct qg_budget {
+	int64_t turn, chat_day, user_day, bot_month;
+	enum qg_currency currency;
+	int64_t customer_month;
+	enum qg_currency customer_currency;
+};
+
 struct qg_model_config {
 	char *name;	/* of the endpoint, as bots name it */
 	char *provider; /* offline, scripted; others are parsed and refused by name until built */
 	char *model, *base_url, *api_key, *tier; /* NULL where absent */
 	char *script;				 /* absolute path of a scripted one's answers */
 	json_t *price;				 /* as written, or NULL */
+	bool has_price;				 /* own_price is what price says */
+	struct qg_price own_price;		 /* missing cached_input and cache_write are the input's */
+	int rank;				 /* of tier: 1 cheap, 2 standard (also without one), 3 strong */
 	char *http_version, *region;
 	bool vision;
 	char *file; /* whose bots may name it: the bots.d file, NULL for all */
@@ -46,6 +58,7 @@ struct qg_bot_config {
 	json_t *people; /* object; never NULL */
 	int64_t answer_tokens;
 	json_t *budget; /* or NULL */
+	struct qg_budget limits; /* what budget and the customer's budget say */
 	enum qg_at_limit at_limit;
 	enum qg_footnote footnote;
 	char *ai_label;
@@ -67,6 +80,7 @@ struct qg_config {
 	bool durability_always;
 	char *timezone, *language;
 	struct qg_strings trusted_proxies, admin_hosts;
+	char *tls_cert, *tls_key; /* absolute paths of listen's; both or none */
 	unsigned connections_per_address;
 	enum qg_log_level log_level;
 	bool log_json;
@@ -95,6 +109,14 @@ struct qg_config_world {
 	 * errors. */
 	void (*check_bot)(const struct qg_bot_config *bot, const struct qg_tree *tree,
 		struct qg_problems *problems);
+	/* Checks an endpoint: provider, key, script; adds errors and warnings. */
+	void (*check_model)(const struct qg_model_config *model, const struct qg_tree *tree,
+		struct qg_problems *problems);
+	/* Whether a provider (name or alias) is built. */
+	bool (*has_provider)(const char *provider);
+	/* What is wrong with a bot's endpoints together (no price, currency, abroad, tiers): add errors. */
+	void (*check_models)(const struct qg_config *config, const struct qg_bot_config *bot,
+		const struct qg_tree *tree, struct qg_problems *problems);
 	/* The template's defaults for a bot (trigger, budget, ...): borrowed tree, alive until
 	 * the load ends, or NULL with the error added at `at` (the bot's `template`). Also checks
 	 * answers (a map, or NULL where the bot gives none) against the interview. Called for

@@ -3,6 +3,7 @@
 #define QG_CORE_H
 
 #include "qg/config.h"
+#include "qg/fetch.h"
 #include "qg/http.h"
 #include "qg/loop.h"
 #include "qg/queue.h"
@@ -15,6 +16,7 @@ struct qg_core {
 	struct qg_loop *loop;
 	struct qg_config *config; /* the snapshot in force; replaced by a reload */
 	struct qg_redis *redis;
+	struct qg_http_client *http;
 	struct qg_queue *queue;
 	const char *redis_url;
 	const char *data_dir;

@@ -36,6 +36,10 @@ typedef void (*qg_http_handler)(void *arg, struct qg_http_exchange *x);
 /* address "HOST:PORT" or "[V6]:PORT", port 0 picks one. On failure NULL and words in error (128 bytes). */
 struct qg_http_server *qg_http_server_create(struct qg_loop *loop, const char *address,
 	const struct qg_http_limits *limits, qg_http_handler handler, void *arg, char *error);
+/* Serves TLS (1.2 and up, HTTP/1.1) with the chain and key of two PEM files. Called again it takes new files for new
+ * connections; those open go on. On failure what was in force stays; words in error (128 bytes). */
+QG_MUST_CHECK enum qg_status qg_http_server_tls(
+	struct qg_http_server *server, const char *cert, const char *key, char *error);
 /* "127.0.0.1:8080" as bound. */
 const char *qg_http_server_address(const struct qg_http_server *server);
 unsigned qg_http_server_port(const struct qg_http_server *server);

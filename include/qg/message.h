@@ -33,9 +33,13 @@ struct qg_message {
 
 struct qg_usage {
 	char *model; /* "offline" for none */
-	int64_t input, cached_input, output;
+	int64_t input, cached_input, output; /* of all calls the answer took */
+	bool estimated;
 	char *cost; /* JSON object by currency, {"CNY":0} when free; never NULL in a reply */
 };
+
+/* How a part may look; each next one is what is left when a platform refuses the one before. */
+enum qg_form { QG_FORM_RICH, QG_FORM_APART, QG_FORM_PLAIN }; /* in place; a new message; plain text */
 
 /* A finished answer. */
 struct qg_reply {
@@ -55,6 +59,7 @@ struct qg_reply {
 	/* how far sending got; kept in Redis, see queue.h */
 	unsigned part;
 	unsigned attempts;
+	enum qg_form form;
 	bool repeated; /* a part was started earlier and its outcome is unknown */
 };
 

@@ -13,7 +13,9 @@
 #include <stdint.h>
 
 #include "qg/config.h"
+#include "qg/fetch.h"
 #include "qg/loop.h"
+#include "qg/price.h"
 #include "qg/status.h"
 
 struct qg_role;
@@ -34,7 +36,8 @@ struct qg_model_call;
 	X(CONTEXT, "the question is too long for the model", true)                                 \
 	X(MODEL, "no such model", true)                                                            \
 	X(FILTERED, "the service refused the content", false)                                      \
-	X(REQUEST, "the service refused the request", false)
+	X(REQUEST, "the service refused the request", false)                                       \
+	X(BUDGET, "the budget is used up", false)
 
 enum qg_model_error {
 #define X(name, words, other) QG_MODEL_##name,
@@ -57,8 +60,11 @@ struct qg_ask {
 	const struct qg_bot_config *bot;
 	/* Only for services that want a prompt: */
 	const char *system; /* template prompt, rules, knowledge digest */
-	const json_t *
-		messages; /* array of {"role": "user"|"assistant", "content"}; the last is the question */
+	/* The elements of a JSON array as text: {"role":"user"|"assistant","content":"..."},{...}; the last
+	 * is the question. Text, so that what stood in the prompt before stands there with the same bytes. */
+	const char *messages;
+	size_t messages_size;
+	int64_t tokens;	    /* estimate of system and messages, upper side */
 	int64_t max_tokens; /* of the answer */
 };
 
@@ -67,8 +73,10 @@ struct qg_model_result {
 	enum qg_model_error error;
 	const char *words; /* detail for a log, without secrets and message text; may be NULL */
 	const char *model; /* as the service names it; NULL: the endpoint's */
-	bool has_usage;	   /* the figures below were reported */
-	int64_t input, cached_input, cache_write, output, reasoning; /* input including cached */
+	bool has_usage;	   /* tokens were reported; else they are what the service can tell, 0 for unknown */
+	struct qg_tokens tokens;
+	bool sent;	       /* the service may have seen the request, and may charge for it */
+	int64_t retry_after_ms; /* the wait the service stated; -1: none */
 	bool cut;	 /* the answer stopped at max_tokens */
 	bool generated;	 /* a model made the text: it gets the AI label. false: quoted */
 	bool missed;	 /* nothing was found; no chunk came */
@@ -90,6 +98,7 @@ struct qg_model_call {
 		*endpoint; /* NULL for the `offline` that stands last in every chain */
 	const struct qg_ask *ask;
 	struct qg_loop *loop;
+	struct qg_http_client *http; /* NULL only where no endpoint needs one (tests) */
 	const struct qg_model_host *host;
 	void *owner; /* the host's */
 	void *state; /* model->state_size zeroed bytes, freed by the host after ended() or cancel() */
@@ -113,10 +122,42 @@ struct qg_model {
 
 /* The registry: made from the list in agents/meson.build. */
 extern const struct qg_model *const qg_models[]; /* ends with NULL */
-/* NULL if this build has none of that name. */
+/* NULL if this build has none of that name: a service, or the wire form of a provider's preset. */
 const struct qg_model *qg_model_find(const char *provider);
-/* "offline, scripted": for messages. */
+/* "offline, scripted, deepseek, ...": for messages. */
 const char *qg_model_names(void);
+
+/* ---- providers: presets over the wire forms; one table, agents/models/presets.c ---- */
+
+struct qg_provider {
+	const char *name; /* canonical; the price list has the same */
+	const char *const *aliases; /* ends with NULL */
+	const char *title; /* for people: "DeepSeek" */
+	const char *wire;  /* "openai" or "anthropic": the service that speaks it */
+	const char *base_url; /* NULL: must be given */
+	const char *default_model; /* NULL: must be given */
+	bool abroad;
+	bool needs_key;
+};
+extern const struct qg_provider qg_providers[]; /* ends with a NULL name */
+/* By name or alias; NULL if there is none. */
+const struct qg_provider *qg_provider_find(const char *name);
+/* An endpoint abroad: its own region, else its provider's. */
+bool qg_endpoint_is_abroad(const struct qg_model_config *endpoint);
+/* The model it asks for: its own, else its provider's default; may be NULL. */
+const char *qg_endpoint_model(const struct qg_model_config *endpoint);
+/* Checks one endpoint of a config: adds errors (unknown provider with a did-you-mean, a key that is missing is a
+ * warning) at its places below tree, the endpoint's map. */
+void qg_endpoint_check(const struct qg_model_config *endpoint, const struct qg_tree *tree,
+	struct qg_problems *problems);
+
+/* ---- what calls share in a process ---- */
+
+/* Breakers, parked keys, learned estimates, prices and the HTTP client. One a process; lives longer than its turns.
+ * http may be NULL (then only local services answer). NULL for no memory. */
+struct qg_endpoints;
+struct qg_endpoints *qg_endpoints_create(struct qg_loop *loop, struct qg_http_client *http);
+void qg_endpoints_destroy(struct qg_endpoints *endpoints);
 /* Asserts the mandatory members of all. */
 void qg_models_check(void);
 

@@ -18,6 +18,8 @@
  *   dead, buried         dead letters by number; how many there were, by bot
  *   depth, age           waiting messages by bot; scheduled conversations by the stored time of their head
  *   b:<bot>              flags: paused
+ *   g:<bot>  a:<bot>     sets: chats that an admin enabled; users who became admins by a code
+ *   bind:<bot>           hash: the code's digest, until when, wrong tries, who used it with which message
  *
  * Bells are pub/sub channels per partition ("qg:{p}:ready", ":send", ":draft"): they only say where to look; the
  * keys are the truth, and everybody looks without a bell too. Model: tests/model/. All calls on the loop's
@@ -82,6 +84,8 @@ struct qg_batch {
 	size_t count;
 	unsigned failures;
 	bool paused;
+	bool enabled; /* an admin enabled this chat (/启用) */
+	bool bound;   /* the sender became admin by a code (/绑定) */
 	char *history; /* elements as JSON, one a line, for who reads it to parse */
 	json_t *state;
 };
@@ -109,6 +113,7 @@ struct qg_done {
 	const json_t *state; /* NULL: as it was */
 	const struct qg_due_item *due;
 	size_t due_count;
+	const char *enable, *disable; /* the chat that an admin enabled or disabled; NULL: none */
 };
 void qg_queue_done(struct qg_queue *queue, const struct qg_entry *entry, const struct qg_done *done,
 	qg_queue_fn fn, void *arg);
@@ -179,16 +184,21 @@ struct qg_part {
 	uint64_t epoch;
 	unsigned number;
 };
-/* parts: all of them as JSON, with the first start of a reply that has several; else NULL. */
+/* parts: all of them as JSON, with the first start of a reply that has several, or after they were cut anew; else
+ * NULL. */
 void qg_out_start(struct qg_queue *queue, const struct qg_part *part, const char *parts,
 	qg_queue_fn fn, void *arg);
 void qg_out_land(
 	struct qg_queue *queue, const struct qg_part *part, bool last, qg_queue_fn fn, void *arg);
 /* started: an earlier call for this part is out whose outcome is unknown. */
 void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t until,
-	unsigned attempts, bool started, qg_queue_fn fn, void *arg);
+	unsigned attempts, bool started, enum qg_form form, qg_queue_fn fn, void *arg);
 void qg_out_dead(struct qg_queue *queue, const struct qg_part *part, const char *reason,
 	int64_t now, qg_queue_fn fn, void *arg);
+/* Puts replies of the bot's own (notices to admins) into its out lists; the same reply id again, while the first
+ * stands there, changes nothing. */
+void qg_out_post(struct qg_queue *queue, const char *bot, struct qg_reply *const *replies,
+	size_t count, qg_queue_fn fn, void *arg);
 /* Draft rows under way, as published on the draft channel; rows are borrowed JSON texts. */
 typedef void (*qg_rows_fn)(void *arg, enum qg_status status, const char *const *rows, size_t count);
 void qg_queue_open_drafts(struct qg_queue *queue, unsigned partition, qg_rows_fn fn, void *arg);
@@ -225,6 +235,20 @@ void qg_lease_release(
 /* The platform wants no link before that time; carries the epoch. */
 void qg_lease_kick(struct qg_queue *queue, const char *link, uint64_t epoch, int64_t until,
 	qg_queue_fn fn, void *arg);
+
+/* ---- admins and groups ---- */
+
+/* A code for /绑定: replaces an earlier one; digest is what qg_bind_digest makes of it. until: wall ms. */
+void qg_bind_digest(const char *bot, const char *code, char out[33]);
+void qg_bind_offer(struct qg_queue *queue, const char *bot, const char *digest, int64_t until,
+	qg_queue_fn fn, void *arg);
+/* QG_OK: bound (also where the same user sent the same message before); QG_DENIED. */
+void qg_bind_try(struct qg_queue *queue, const char *bot, const char *user, const char *digest,
+	const char *message, int64_t now, qg_queue_fn fn, void *arg);
+/* Users bound by a code, and chats enabled; borrowed for the call. */
+typedef void (*qg_people_fn)(void *arg, enum qg_status status, const char *const *admins,
+	size_t admin_count, const char *const *chats, size_t chat_count);
+void qg_queue_people(struct qg_queue *queue, const char *bot, qg_people_fn fn, void *arg);
 
 /* ---- by hand, and for the metrics ---- */
 

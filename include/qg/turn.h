@@ -11,14 +11,18 @@
 #include <stddef.h>
 
 #include "qg/config.h"
+#include "qg/desk.h"
 #include "qg/loop.h"
 #include "qg/message.h"
 
 struct qg_role; /* a bot's template, filled, with its FAQ and knowledge ready to search; see role.h */
 struct qg_turn;
+struct qg_endpoints;
 
 struct qg_turn_request {
 	struct qg_loop *loop;
+	struct qg_endpoints *endpoints; /* NULL: only local services answer, nothing is priced */
+	struct qg_desk *desk;		/* NULL: nothing is booked, limited or bound */
 	struct qg_config *config;	 /* the turn takes a reference of its own */
 	const struct qg_bot_config *bot; /* of that config */
 	struct qg_role *role;		 /* likewise referenced */
@@ -32,6 +36,7 @@ struct qg_turn_request {
 	const char *history;
 	json_t *state; /* object kept for the conversation, {} at first; borrowed, not changed */
 	bool paused;   /* by `qungong pause`: one polite line, no model */
+	bool enabled;  /* the group: by an admin, by the config; true for direct chats */
 	unsigned failures;	 /* earlier tries of this batch that failed */
 	const char *force_model; /* --model of `qungong test`; NULL: the bot's chain */
 };
@@ -43,8 +48,10 @@ struct qg_turn_result {
 	json_t *state;		/* the conversation's state from now on */
 	bool missed;		/* nothing was found */
 	bool handed_over;
+	enum { QG_GROUP_STAYS, QG_GROUP_ENABLED, QG_GROUP_DISABLED } group; /* what an admin said of it */
 	const char *
-		way; /* "command", "faq", "offline", "model", "handover", "paused", "quiet": metrics, tests */
+		way; /* "command", "faq", "offline", "model", "handover", "paused", "quiet", "closed" (a group not enabled), "limit": metrics,
+			 tests */
 	char *record_type; /* what a tool recorded; NULL until tools exist */
 };
 

@@ -35,7 +35,10 @@ static json_t *prompt_of(const char *name, const char *text, const char *history
 				       .history = history},
 		.now = WORLD_NOW};
 	struct qg_found found = {.count = 1, .sections = {{"手册", "退货", "七天内\n凭小票", 1}}};
-	json_t *prompt = qg_prompt_messages(&turn, &found, 1);
+	char *list = qg_prompt_messages(&turn, &found, 1);
+	QG_AUTO(qg_str_free) char *whole = qg_str_printf("[%s]", list);
+	free(list);
+	json_t *prompt = qg_json_parse(whole, strlen(whole), NULL);
 	ck_assert_ptr_nonnull(prompt);
 	return prompt;
 }

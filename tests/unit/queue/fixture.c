@@ -645,7 +645,7 @@ enum qg_status land(const struct qg_part *part, bool last)
 enum qg_status put_off(const struct qg_part *part, int64_t until, unsigned attempts)
 {
 	struct simple simple = {0};
-	qg_out_wait(ann, part, until, attempts, false, simple_answer, &simple);
+	qg_out_wait(ann, part, until, attempts, false, QG_FORM_RICH, simple_answer, &simple);
 	return wait_simple(&simple);
 }
 
