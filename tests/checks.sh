@@ -52,14 +52,14 @@ only() {
 	lines "#[[:space:]]*include[[:space:]]*<($1)" $product | grep -vE "^($2)" >"$found"
 	verdict "$3"
 }
-only 'ev\.h|ev\+\+\.h|hiredis/|http_parser\.h' 'gateway/net/' "libev, hiredis, http_parser only in gateway/net"
+only 'ev\.h|ev\+\+\.h|hiredis/|http_parser\.h|curl/' 'gateway/net/' "libev, hiredis, http_parser, libcurl only in gateway/net"
 only 'sqlite3\.h' 'gateway/base/db\.c:' "SQLite only in gateway/base/db.c"
 only 'openssl/' 'gateway/base/crypto\.c:|gateway/net/' "OpenSSL only in gateway/base/crypto.c and gateway/net"
 only 'yaml\.h' 'gateway/base/tree[a-z_]*\.[ch]:' "libyaml only in gateway/base/tree"
 
-lines '#[[:space:]]*include "qg/(queue|core|turn|role|model)\.h"' $(echo "$sources" | grep '^adapters/') >"$found"
+lines '#[[:space:]]*include "qg/(queue|ledger|core|turn|role|model|desk)\.h"' $(echo "$sources" | grep '^adapters/') >"$found"
 verdict "adapters see neither queue nor roles"
-lines '#[[:space:]]*include "qg/(queue|core|adapter|bot|http)\.h"' \
+lines '#[[:space:]]*include "qg/(queue|ledger|core|adapter|bot|http)\.h"' \
 	$(echo "$sources" | grep '^agents/' | grep -v '^agents/worker') >"$found"
 verdict "agents but for the worker see neither queue nor gateway"
 lines '#[[:space:]]*include "qg/(queue|core|adapter|role|turn|model)\.h"' \

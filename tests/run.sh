@@ -194,6 +194,19 @@ else
 	count 0 0 1
 fi
 
+# Each stand-in is itself proven by the official clients of what it stands in for.
+for folder in platforms models; do
+	[ -f "tests/$folder/package.json" ] || continue
+	say "stand-ins: $folder"
+	if has node nodejs && has npm npm && { [ -d "tests/$folder/node_modules" ] ||
+		(cd "tests/$folder" && npm ci --silent >"$out/npm-$folder.log" 2>&1); }; then
+		tap "stand-ins $folder" sh -c "cd tests/$folder && exec node --test"
+	else
+		echo "skipped: the official clients cannot be had from npm (see $out/npm-$folder.log)"
+		count 0 0 1
+	fi
+done
+
 say "browser"
 if has node nodejs && has npm npm && has chromium chromium fonts-noto-cjk; then
 	if [ -d tests/browser/node_modules/playwright-core ] ||

@@ -22,8 +22,10 @@ else
 	QUNGONG_BIN=$QUNGONG_BENCH_TMP/build/gateway/qungong
 fi
 QUNGONG_LOAD=$QUNGONG_BENCH_TMP/load
-export QUNGONG_BIN QUNGONG_LOAD
+QUNGONG_VENDOR=$QUNGONG_BENCH_TMP/vendor
+export QUNGONG_BIN QUNGONG_LOAD QUNGONG_VENDOR
 "${CC:-cc}" -O2 -std=c11 -D_GNU_SOURCE -Wall -Wextra -o "$QUNGONG_LOAD" "$here"/load*.c
+"${CC:-cc}" -O2 -std=c11 -D_GNU_SOURCE -Wall -Wextra -o "$QUNGONG_VENDOR" "$here"/vendor.c
 if [ ! -d "$here/node/node_modules/ioredis" ]; then
 	(cd "$here/node" && npm ci --silent >&2)
 fi
