@@ -5,10 +5,7 @@
  * always a lingering one: our side is shut and what the peer still sends is dropped for a moment,
  * because closing with unread bytes makes the kernel reset the connection and the peer may lose the
  * answer that told it what was wrong.
- *
- * Deadlines cost nothing a request: they are numbers, and the timer that stands behind them is
- * moved only to an earlier time; when it fires too early it looks at the number and goes to sleep
- * again. */
+ */
 #include "http_internal.h"
 
 #include <errno.h>
@@ -25,57 +22,6 @@
 /* A peer that shut its side may be gone, or may still wait for its answer: it gets this long. */
 #define HALF_SHUT_MS 1000
 #define MAX_PIECES 4
-
-static void arm(struct http_connection *c, uint64_t delay_ms)
-{
-	ev_timer_stop(c->server->ev, &c->timer);
-	ev_timer_set(&c->timer, (double)delay_ms / 1e3, 0);
-	ev_timer_start(c->server->ev, &c->timer);
-}
-
-static void set_deadline(struct http_connection *c, uint64_t delay_ms)
-{
-	c->deadline_ms = qg_clock_mono() + delay_ms;
-	if (!ev_is_active(&c->timer) || c->timer_at_ms > c->deadline_ms) {
-		c->timer_at_ms = c->deadline_ms;
-		arm(c, delay_ms);
-	}
-}
-
-/* Stopping drops what libev has noted for the watcher, so nothing is touched without need. */
-static void set_events(struct http_connection *c, int events)
-{
-	if ((c->io.events & (EV_READ | EV_WRITE)) == events &&
-		ev_is_active(&c->io) == (events != 0)) {
-		return;
-	}
-	ev_io_stop(c->server->ev, &c->io);
-	ev_io_set(&c->io, c->io.fd, events);
-	if (events) {
-		ev_io_start(c->server->ev, &c->io);
-	}
-}
-
-size_t http_connection_backlog(const struct http_connection *c)
-{
-	return c->out.size - c->out_sent;
-}
-
-static bool has_ahead(const struct http_connection *c)
-{
-	return c->in.size > c->in_used;
-}
-
-/* Watches for what the connection can use now. */
-static void update_events(struct http_connection *c)
-{
-	int events = http_connection_backlog(c) > 0 ? EV_WRITE : 0;
-	bool room = c->in.size - c->in_used < HTTP_READ_AHEAD;
-	if (c->state == HTTP_LINGER || (c->state == HTTP_OPEN && !c->peer_shut && room)) {
-		events |= EV_READ;
-	}
-	set_events(c, events);
-}
 
 /* Whether the next bytes of the peer may be looked at. */
 static bool is_ready(const struct http_connection *c)
@@ -123,6 +69,7 @@ void http_connection_close(struct http_connection *c)
 void http_connection_free(struct http_connection *c)
 {
 	qg_list_remove(&c->link);
+	http_tls_close(c);
 	qg_buf_finish(&c->in);
 	qg_buf_finish(&c->out);
 	free(c);
@@ -138,15 +85,20 @@ bool http_connection_abort(struct http_connection *c)
 /* The last answer has left. */
 static void end(struct http_connection *c)
 {
+	if (c->tls) {
+		http_tls_bye(c);
+	}
 	if (c->peer_shut || shutdown(c->io.fd, SHUT_WR) != 0) {
 		http_connection_close(c);
 		return;
 	}
 	c->state = HTTP_LINGER;
+	http_tls_close(c); /* what still comes is not even decrypted */
+	c->read_waits_write = c->write_waits_read = false;
 	qg_buf_finish(&c->in);
 	c->in_used = 0;
-	update_events(c);
-	set_deadline(c, LINGER_MS);
+	http_connection_watch(c);
+	http_connection_deadline(c, LINGER_MS);
 }
 
 static void linger(struct http_connection *c)
@@ -167,7 +119,8 @@ static void linger(struct http_connection *c)
 static ssize_t send_now(struct http_connection *c, struct iovec *pieces, size_t count)
 {
 	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-	ssize_t sent = sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent = c->tls ? http_tls_send(c, pieces, count)
+			      : sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0 &&
 		(errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS)) {
 		sent = 0;
@@ -201,8 +154,8 @@ bool http_connection_send(struct http_connection *c, const struct iovec *pieces,
 		return false;
 	}
 	if (http_connection_backlog(c) > 0) {
-		update_events(c);
-		set_deadline(c, c->server->limits.idle_ms);
+		http_connection_watch(c);
+		http_connection_deadline(c, c->server->limits.idle_ms);
 	}
 	return true;
 }
@@ -215,15 +168,15 @@ static void rest(struct http_connection *c)
 		return;
 	}
 	if (c->x && c->x->phase == HTTP_X_READING) {
-		set_deadline(c, c->server->limits.request_ms);
+		http_connection_deadline(c, c->server->limits.request_ms);
 	} else if (c->x) {
 		c->deadline_ms = 0; /* a stream may be silent as long as it likes */
 	} else {
 		c->timed = false;
-		set_deadline(c, c->server->limits.idle_ms);
+		http_connection_deadline(c, c->server->limits.idle_ms);
 	}
-	update_events(c);
-	if (!c->processing && !c->x && (has_ahead(c) || c->peer_shut)) {
+	http_connection_watch(c);
+	if (!c->processing && !c->x && (http_connection_has_ahead(c) || c->peer_shut)) {
 		feed_turn(c);
 	}
 }
@@ -237,7 +190,7 @@ void http_connection_answered(struct http_connection *c, bool keep)
 		return;
 	}
 	if (http_connection_backlog(c) > 0) {
-		update_events(c);
+		http_connection_watch(c);
 	} else {
 		rest(c);
 	}
@@ -263,7 +216,7 @@ static bool flush(struct http_connection *c)
 		c->out_sent = 0;
 	}
 	if (sent > 0) {
-		set_deadline(c, c->server->limits.idle_ms);
+		http_connection_deadline(c, c->server->limits.idle_ms);
 	}
 	return true;
 }
@@ -280,6 +233,11 @@ static bool hand_out(struct http_connection *c)
 	c->deadline_ms = 0;
 	c->timed = false;
 	server->counts.requests++;
+	if (!c->address && !http_exchange_count_peer(x)) {
+		server->counts.refused_address++;
+		qg_http_answer_error(x, 429, "too many connections from this address");
+		return true;
+	}
 	http_server_enter(server);
 	server->handler(server->handler_arg, x);
 	return http_server_leave(server);
@@ -325,7 +283,7 @@ static bool process(struct http_connection *c, const char *data, size_t size, si
 	*used_out = at;
 	if (c->x && c->x->phase == HTTP_X_READING && !c->timed && c->state == HTTP_OPEN) {
 		c->timed = true;
-		set_deadline(c, c->server->limits.request_ms);
+		http_connection_deadline(c, c->server->limits.request_ms);
 	}
 	return true;
 }
@@ -345,22 +303,23 @@ static void finish_shut(struct http_connection *c)
 static void process_ahead(struct http_connection *c)
 {
 	size_t used = 0;
-	if (has_ahead(c) && !process(c, c->in.data + c->in_used, c->in.size - c->in_used, &used)) {
+	if (http_connection_has_ahead(c) &&
+		!process(c, c->in.data + c->in_used, c->in.size - c->in_used, &used)) {
 		return;
 	}
 	c->in_used += used;
-	if (!has_ahead(c)) {
+	if (!http_connection_has_ahead(c)) {
 		qg_buf_finish(&c->in);
 		c->in_used = 0;
 	}
 	if (c->state != HTTP_OPEN) {
 		return;
 	}
-	if (c->peer_shut && is_ready(c) && !has_ahead(c)) {
+	if (c->peer_shut && is_ready(c) && !http_connection_has_ahead(c)) {
 		finish_shut(c);
 		return;
 	}
-	update_events(c);
+	http_connection_watch(c);
 }
 
 static void keep_ahead(struct http_connection *c, const char *data, size_t size)
@@ -376,30 +335,38 @@ static void keep_ahead(struct http_connection *c, const char *data, size_t size)
 		http_connection_break(c);
 		return;
 	}
-	update_events(c);
+	http_connection_watch(c);
 }
 
 static void on_peer_shut(struct http_connection *c)
 {
 	c->peer_shut = true;
-	update_events(c);
+	http_connection_watch(c);
 	if (c->x && c->x->phase == HTTP_X_STREAMING) {
 		http_connection_break(c);
 	} else if (c->x && c->x->phase == HTTP_X_HANDED) {
 		unsigned limit = c->server->limits.request_ms;
-		set_deadline(c, limit < HALF_SHUT_MS ? limit : HALF_SHUT_MS);
-	} else if (is_ready(c) && !has_ahead(c)) {
+		http_connection_deadline(c, limit < HALF_SHUT_MS ? limit : HALF_SHUT_MS);
+	} else if (is_ready(c) && !http_connection_has_ahead(c)) {
 		finish_shut(c);
 	}
 }
 
+static ssize_t receive(struct http_connection *c, char *data, size_t size)
+{
+	return c->tls ? http_tls_receive(c, data, size) : recv(c->io.fd, data, size, MSG_DONTWAIT);
+}
+
 static void on_readable(struct http_connection *c)
 {
-	bool direct = is_ready(c) && !has_ahead(c);
+	bool direct = is_ready(c) && !http_connection_has_ahead(c);
 	size_t room = direct ? HTTP_SCRATCH : HTTP_READ_AHEAD - (c->in.size - c->in_used);
 	char *scratch = c->server->scratch;
-	ssize_t got = room > 0 ? recv(c->io.fd, scratch, room, MSG_DONTWAIT) : -1;
+	ssize_t got = room > 0 ? receive(c, scratch, room) : -1;
 	if (room == 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))) {
+		if (c->tls) {
+			http_connection_watch(c);
+		}
 		return;
 	}
 	if (got < 0) {
@@ -410,6 +377,9 @@ static void on_readable(struct http_connection *c)
 		size_t used;
 		if (process(c, scratch, (size_t)got, &used)) {
 			keep_ahead(c, scratch + used, (size_t)got - used);
+			if (c->tls && c->state == HTTP_OPEN) {
+				http_connection_watch(c);
+			}
 		}
 	} else {
 		keep_ahead(c, scratch, (size_t)got);
@@ -418,12 +388,48 @@ static void on_readable(struct http_connection *c)
 
 /* ---- events ---- */
 
+static void refuse_address(struct http_connection *c)
+{
+	http_answer_refusal(c, 429, "too many connections from this address");
+}
+
+static void shake(struct http_connection *c)
+{
+	switch (http_tls_shake(c)) {
+	case HTTP_TLS_DONE:
+		if (c->refused) {
+			refuse_address(c);
+			return;
+		}
+		break;
+	case HTTP_TLS_MORE:
+		break;
+	case HTTP_TLS_PLAIN:
+		http_tls_close(c);
+		c->server->counts.bad_requests++;
+		http_answer_refusal(c, 400, "this port speaks TLS");
+		return;
+	case HTTP_TLS_BROKEN:
+		http_connection_break(c);
+		return;
+	}
+	http_connection_watch(c);
+}
+
 static void on_io(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct http_connection *c = watcher->data;
 	if (c->state == HTTP_LINGER) {
 		linger(c);
 		return;
+	}
+	if (c->tls) {
+		if (!c->shaken) {
+			shake(c);
+			return;
+		}
+		/* What either direction waits for may be the other. */
+		events = EV_READ | EV_WRITE;
 	}
 	if (events & EV_WRITE && http_connection_backlog(c) > 0 && !flush(c)) {
 		http_connection_break(c);
@@ -460,17 +466,20 @@ static void on_deadline(struct http_connection *c)
 static void on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct http_connection *c = watcher->data;
-	if (c->deadline_ms == 0) {
-		return;
-	}
-	uint64_t now = qg_clock_mono();
-	if (now < c->deadline_ms) {
-		c->timer_at_ms = c->deadline_ms;
-		arm(c, c->deadline_ms - now);
-	} else {
-		c->deadline_ms = 0;
+	if (http_connection_is_due(c)) {
 		on_deadline(c);
 	}
+}
+
+static void init(struct http_connection *c, int fd)
+{
+	qg_buf_init(&c->in, HTTP_READ_AHEAD + HTTP_SCRATCH);
+	qg_buf_init(&c->out, SIZE_MAX);
+	ev_io_init(&c->io, on_io, fd, EV_READ);
+	ev_init(&c->timer, on_timer);
+	ev_init(&c->turn, on_turn);
+	qg_list_init(&c->link);
+	c->io.data = c->timer.data = c->turn.data = c;
 }
 
 bool http_connection_open(struct qg_http_server *server, int fd, const struct in6_addr *ip,
@@ -481,37 +490,38 @@ bool http_connection_open(struct qg_http_server *server, int fd, const struct in
 		close(fd);
 		return false;
 	}
+	init(c, fd);
+	c->server = server;
+	if (server->tls && !http_tls_open(c)) {
+		close(fd);
+		http_connection_free(c);
+		return false;
+	}
 	int on = 1;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	c->server = server;
 	c->ip = *ip;
 	c->address = address;
 	c->refused = refused;
-	qg_buf_init(&c->in, HTTP_READ_AHEAD + HTTP_SCRATCH);
-	qg_buf_init(&c->out, SIZE_MAX);
-	ev_io_init(&c->io, on_io, fd, EV_READ);
-	ev_init(&c->timer, on_timer);
-	ev_init(&c->turn, on_turn);
-	c->io.data = c->timer.data = c->turn.data = c;
 	qg_list_add(&server->connections, &c->link);
 	server->count++;
 	if (address) {
 		unsigned *count = refused ? &address->refused : &address->connections;
 		(*count)++;
 	}
-	if (refused) {
-		http_answer_refusal(c, 429, "too many connections from this address");
+	if (refused && !c->tls) {
+		refuse_address(c);
 		return true;
 	}
 	ev_io_start(server->ev, &c->io);
-	set_deadline(c, server->limits.request_ms);
+	http_connection_deadline(c, server->limits.request_ms);
 	return true;
 }
 
 static bool is_silent(const struct http_connection *c)
 {
 	char byte;
-	return !has_ahead(c) && recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+	return !http_connection_has_ahead(c) && (!c->tls || http_tls_pending(c) == 0) &&
+	       recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 bool http_connection_drain(struct http_connection *c)

@@ -44,6 +44,7 @@ struct qg_http_exchange *http_exchange_take(struct http_connection *connection)
 	x->connection = connection;
 	x->phase = HTTP_X_READING;
 	x->ip = connection->ip;
+	x->address = NULL;
 	x->received_us = 0;
 	x->counted = 0;
 	x->gone = NULL;
@@ -69,9 +70,20 @@ void http_exchange_free(struct qg_http_exchange *x)
 	free(x);
 }
 
+/* The one it was forwarded for asks no more. */
+static void uncount_peer(struct qg_http_exchange *x)
+{
+	if (x->address) {
+		x->address->connections--;
+		http_addresses_put(x->address);
+		x->address = NULL;
+	}
+}
+
 void http_exchange_put(struct qg_http_exchange *x)
 {
 	struct qg_http_server *server = x->server;
+	uncount_peer(x);
 	if (x->connection) {
 		x->connection->x = NULL;
 		x->connection = NULL;
@@ -107,6 +119,7 @@ bool http_exchange_lose(struct qg_http_exchange *x)
 	x->connection = NULL;
 	if (!gone && x->phase != HTTP_X_READING) {
 		/* Nobody is told, so the handler will still answer: x must wait for that. */
+		uncount_peer(x);
 		qg_list_add(&server->orphans, &x->link);
 		return true;
 	}
@@ -237,7 +250,7 @@ static bool walk_forwarded(
 	return true;
 }
 
-static void find_peer(struct qg_http_exchange *x)
+static struct in6_addr find_ip(const struct qg_http_exchange *x)
 {
 	const struct qg_http_server *server = x->server;
 	struct in6_addr ip = x->ip;
@@ -252,14 +265,33 @@ static void find_peer(struct qg_http_exchange *x)
 			}
 		}
 	}
+	return ip;
+}
+
+bool http_exchange_count_peer(struct qg_http_exchange *x)
+{
+	struct qg_http_server *server = x->server;
+	struct in6_addr ip = find_ip(x);
 	http_ip_format(&ip, x->peer);
+	if (memcmp(&ip, &x->ip, sizeof(ip)) == 0) {
+		return true; /* the proxy itself, asking about our health */
+	}
+	struct http_address *address = http_addresses_get(server->addresses, &ip);
+	if (!address || address->connections >= server->limits.connections_per_address) {
+		http_addresses_put(address);
+		return false;
+	}
+	address->connections++;
+	x->address = address;
+	return true;
 }
 
 const char *qg_http_peer(const struct qg_http_exchange *x)
 {
 	if (!x->peer[0]) {
 		/* Found on demand: most requests never ask. */
-		find_peer((struct qg_http_exchange *)x);
+		struct in6_addr ip = find_ip(x);
+		http_ip_format(&ip, ((struct qg_http_exchange *)x)->peer);
 	}
 	return x->peer;
 }

@@ -8,12 +8,15 @@
  *   http_exchange.c    what a handler reads of a request
  *   http_answer.c      answers and streams
  *   http_address.c     connections per address, trusted proxies
+ *   http_watch.c       what a connection waits for: events, a deadline
+ *   http_tls.c         the certificate in force, the bytes of an encrypted connection
  */
 #ifndef QG_NET_HTTP_INTERNAL_H
 #define QG_NET_HTTP_INTERNAL_H
 
 #include <ev.h>
 #include <netinet/in.h>
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -161,6 +164,7 @@ struct qg_http_exchange {
 	bool silent;  /* the stream answers HEAD */
 	struct http_request request;
 	struct in6_addr ip;
+	struct http_address *address; /* whom a trusted proxy forwards for, while it is counted */
 	uint64_t received_us;
 	size_t counted;	     /* of the body's memory, in server->body_memory */
 	struct qg_buf extra; /* headers of the coming answer */
@@ -198,7 +202,10 @@ struct http_connection {
 	bool timed;	 /* the deadline is the one of the request being read */
 	bool peer_shut;	 /* the peer will send no more */
 	bool broken;	 /* a write failed or the backlog is full: to be aborted in its next turn */
-	bool drain_looked; /* the drain has dealt with it */
+	bool drain_looked;			 /* the drain has dealt with it */
+	bool shaken;				 /* the handshake of TLS is over */
+	bool read_waits_write, write_waits_read; /* what TLS waits for is the other direction */
+	SSL *tls;				 /* NULL: plain */
 };
 
 /* Bytes taken from a socket at once; one buffer a server. */
@@ -218,6 +225,7 @@ struct qg_http_server {
 	ev_timer reaper; /* never started: fed, to run after the current callback */
 	char address[80];
 	unsigned port;
+	SSL_CTX *tls; /* NULL: plain */
 
 	struct qg_list connections, dead;
 	size_t count;
@@ -266,6 +274,33 @@ void http_exchange_free(struct qg_http_exchange *x);
  * the server is gone. */
 QG_MUST_CHECK bool http_exchange_lose(struct qg_http_exchange *x);
 
+/* Who really asks behind a trusted proxy is counted from here until the exchange is given back.
+ * False: that address has too many already. */
+QG_MUST_CHECK bool http_exchange_count_peer(struct qg_http_exchange *x);
+
+/* http_tls.c */
+
+enum http_tls_step {
+	HTTP_TLS_MORE,	/* waits for the peer */
+	HTTP_TLS_DONE,	/* shaken */
+	HTTP_TLS_PLAIN, /* the peer does not speak TLS but HTTP */
+	HTTP_TLS_BROKEN
+};
+
+void http_tls_finish(struct qg_http_server *server);
+/* False for no memory. */
+QG_MUST_CHECK bool http_tls_open(struct http_connection *connection);
+/* Forgets TLS of the connection. Accepts a plain one. */
+void http_tls_close(struct http_connection *connection);
+enum http_tls_step http_tls_shake(struct http_connection *connection);
+/* As recv() and sendmsg(): -1 with EAGAIN or another errno. */
+ssize_t http_tls_receive(struct http_connection *connection, char *data, size_t size);
+ssize_t http_tls_send(struct http_connection *connection, const struct iovec *pieces, size_t count);
+/* Bytes decrypted and not yet received: the socket will not tell of them. */
+size_t http_tls_pending(const struct http_connection *connection);
+/* Tells the peer that nothing follows. */
+void http_tls_bye(struct http_connection *connection);
+
 /* http_connection.c */
 
 /* Takes fd. refused: only to be told 429. False: no memory, fd closed. */
@@ -282,6 +317,13 @@ bool http_connection_send(
 	struct http_connection *connection, const struct iovec *pieces, size_t count);
 /* Bytes that wait for the kernel. */
 size_t http_connection_backlog(const struct http_connection *connection);
+/* Whether bytes read ahead wait to be looked at. */
+bool http_connection_has_ahead(const struct http_connection *connection);
+/* Watches for what the connection can use now. */
+void http_connection_watch(struct http_connection *connection);
+void http_connection_deadline(struct http_connection *connection, uint64_t delay_ms);
+/* For the timer: whether the deadline has come; it is cleared then. */
+QG_MUST_CHECK bool http_connection_is_due(struct http_connection *connection);
 /* Gives the connection up in its next turn. */
 void http_connection_break(struct http_connection *connection);
 /* The answer is complete and its exchange given back: the next request, or the end. */

@@ -56,10 +56,12 @@ static void free_server(struct qg_http_server *server)
 	}
 	QG_LIST_FOR_EACH (orphan, &server->orphans) {
 		/* Its handler will still answer it, and that frees it. */
-		QG_CONTAINER(orphan, struct qg_http_exchange, link)->server = NULL;
+		struct qg_http_exchange *x = QG_CONTAINER(orphan, struct qg_http_exchange, link);
+		x->server = NULL;
 		qg_list_remove(orphan);
 	}
 	ev_clear_pending(server->ev, &server->reaper);
+	http_tls_finish(server);
 	http_addresses_destroy(server->addresses);
 	free(server->trusted);
 	qg_buf_finish(&server->head);
@@ -226,7 +228,9 @@ static void turn_away(struct qg_http_server *server, int fd)
 	static const char text[] =
 		"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n"
 		"Retry-After: 5\r\n\r\n";
-	(void)send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (!server->tls) {
+		(void)send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
 	close(fd);
 	server->counts.refused_limit++;
 }
@@ -239,7 +243,8 @@ static void admit(struct qg_http_server *server, int fd, const struct in6_addr *
 	}
 	struct http_address *address = NULL;
 	bool refused = false;
-	/* Behind a trusted proxy all have its address; there the limit over all must do. */
+	/* Behind a trusted proxy all have its address: there each request counts for the one it
+	 * was forwarded for (http_exchange_count_peer). */
 	if (!http_network_has(server->trusted, server->trusted_count, ip)) {
 		address = http_addresses_get(server->addresses, ip);
 		if (!address) {

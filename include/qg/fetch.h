@@ -2,7 +2,10 @@
  *
  * One client a process. It keeps connections (HTTP/1.1 in a pool, HTTP/2 where the server offered it), resolves names
  * off the loop, verifies certificates, and honours http_proxy, https_proxy and no_proxy. Nothing here retries: who
- * asks knows whether a second copy is harmless. All calls on the loop's thread. */
+ * asks knows whether a second copy is harmless. One exception: a request on a pooled connection that dies within a
+ * second, before any byte of an answer, is sent again on a new one, because that is how a connection the server had
+ * closed shows itself; a server that dies over a request in that second may get a POST twice.
+ * Redirects are answers, and compressed bodies stay as they are. All calls on the loop's thread. */
 #ifndef QG_FETCH_H
 #define QG_FETCH_H
 
@@ -48,7 +51,9 @@ struct qg_fetch_request {
 	size_t most;  /* bytes of the answer's body, all in all; 0: 4 MiB */
 	bool http1;   /* never HTTP/2 */
 	bool gathers; /* the body is kept and given to ended(); data() is not called */
-	unsigned connect_ms, first_byte_ms, idle_ms, total_ms; /* 0: 8 s, 30 s, 60 s, 600 s */
+	/* Until the request can leave (a place on a connection, name, TCP, TLS); from there to the status of the answer,
+	 * sending the body included; between any two pieces after it; all in all. 0: 8 s, 30 s, 60 s, 600 s */
+	unsigned connect_ms, first_byte_ms, idle_ms, total_ms;
 };
 
 struct qg_fetch_end { /* borrowed for the call */
@@ -68,13 +73,13 @@ struct qg_fetch_host {
 	void (*ended)(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end *end);
 };
 
-/* NULL for no memory. */
+/* NULL for no memory, or where libcurl would resolve names on the loop. */
 struct qg_http_client *qg_http_client_create(struct qg_loop *loop);
-/* Cancels what is under way. Accepts NULL. */
+/* Cancels what is under way. May be called inside data() and ended(). Accepts NULL. */
 void qg_http_client_destroy(struct qg_http_client *client);
-/* A file of certificates to trust beside the system's (private deployments, tests): path borrowed for the client's
- * life. */
-void qg_http_client_trust(struct qg_http_client *client, const char *path);
+/* A PEM file of certificates to trust beside the system's (private deployments, tests), read at once. QG_INVALID
+ * where it holds none. */
+enum qg_status qg_http_client_trust(struct qg_http_client *client, const char *path);
 
 /* NULL for no memory; any other failure comes by ended(). host is borrowed until the end. */
 struct qg_fetch *qg_fetch_start(struct qg_http_client *client,
