@@ -272,3 +272,17 @@ enum qg_status qg_split(const char *text, size_t size, size_t limit, json_t *par
 	}
 	return QG_OK;
 }
+
+void qg_fence_end(const char *text, size_t size, char out[17])
+{
+	struct fence fence = {0};
+	for (size_t at = 0; at < size;) {
+		const char *end = memchr(text + at, '\n', size - at);
+		size_t length = end != NULL ? (size_t)(end - text) - at : size - at;
+		fence_line(&fence, text + at, length);
+		at += length + 1;
+	}
+	size_t marks = repeat_length(&fence);
+	memset(out, fence.mark, marks);
+	out[marks] = '\0';
+}

@@ -23,6 +23,8 @@ struct qg_cases {
 	struct qg_config *config;
 	const struct qg_bot_config *bot;
 	struct qg_role *role;
+	struct qg_endpoints *endpoints;
+	struct qg_desk *desk;
 	char *model;
 	const struct qg_cases_host *host;
 	void *arg;
@@ -229,6 +231,8 @@ static void ask_next(struct qg_cases *cases)
 	cases->stored_at = qg_clock_wall();
 	struct qg_turn_request request = {
 		.loop = cases->loop,
+		.endpoints = cases->endpoints,
+		.desk = cases->desk,
 		.config = cases->config,
 		.bot = cases->bot,
 		.role = cases->role,
@@ -238,6 +242,7 @@ static void ask_next(struct qg_cases *cases)
 		.count = 1,
 		.history = cases->history,
 		.state = cases->state,
+		.enabled = true,
 		.force_model = cases->model != NULL ? cases->model : "offline",
 	};
 	cases->turn = cases->message != NULL ? qg_turn_start(&request, &host, cases) : NULL;
@@ -311,6 +316,12 @@ struct qg_cases *qg_cases_run(struct qg_loop *loop, struct qg_config *config,
 	}
 	cases->waits = true;
 	return cases;
+}
+
+void qg_cases_use(struct qg_cases *cases, struct qg_endpoints *endpoints, struct qg_desk *desk)
+{
+	cases->endpoints = endpoints;
+	cases->desk = desk;
 }
 
 void qg_cases_cancel(struct qg_cases *cases)

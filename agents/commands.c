@@ -8,15 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/lineup.h"
 #include "qg/json.h"
 #include "text.h"
 
 #define MAX_WORD 16 /* code points of a command's name */
 
-static bool is_admin(const struct qg_turn *turn, const struct qg_message *message)
+bool qg_command_is_admin(const struct qg_turn *turn, const struct qg_message *message)
 {
+	/* on web a name proves nothing: who is an admin there, the platform says */
 	return message->sender_is_admin ||
-	       qg_strings_has(&turn->request.bot->admins, message->sender);
+	       (!qg_str_equal(turn->request.bot->platform, "web") &&
+		       qg_strings_has(&turn->request.bot->admins, message->sender));
 }
 
 static bool is_on_duty_list(const struct qg_turn *turn, const struct qg_message *message)
@@ -31,13 +34,13 @@ static bool is_on_duty_list(const struct qg_turn *turn, const struct qg_message 
 	return false;
 }
 
-static void help(struct qg_turn *turn, const struct qg_message *message)
+static void help(struct qg_turn *turn, const struct qg_message *message, const char *rest)
 {
 	const struct qg_role *role = turn->request.role;
 	QG_AUTO(qg_str_free) char *suggested = qg_role_suggested(role);
 	qg_turn_say(turn,
 		qg_role_words(role, "help", "bot", role->title, "suggestions", suggested, NULL));
-	if (is_admin(turn, message)) {
+	if (qg_command_is_admin(turn, message)) {
 		qg_turn_say(turn, qg_role_words(role, "help_admin", NULL));
 	}
 }
@@ -45,22 +48,16 @@ static void help(struct qg_turn *turn, const struct qg_message *message)
 /* The first model of the chain as people know it; NULL for none. */
 static const char *model_in_use(const struct qg_turn *turn)
 {
-	const struct qg_bot_config *bot = turn->request.bot;
-	for (size_t i = 0; i < bot->models.count; i++) {
-		const struct qg_model_config *endpoint =
-			turn->request.config != NULL
-				? qg_config_model(turn->request.config, bot, bot->models.items[i])
-				: NULL;
-		const struct qg_model *model =
-			endpoint != NULL ? qg_model_find(endpoint->provider) : NULL;
-		if (model != NULL && model->talks) {
-			return endpoint->model != NULL ? endpoint->model : endpoint->name;
-		}
+	const struct qg_model_config *endpoint =
+		qg_lineup_talks(turn->request.config, turn->request.bot, turn->request.endpoints);
+	if (endpoint == NULL) {
+		return NULL;
 	}
-	return NULL;
+	const char *model = qg_endpoint_model(endpoint);
+	return model != NULL ? model : endpoint->name;
 }
 
-static void about(struct qg_turn *turn, const struct qg_message *message)
+static void about(struct qg_turn *turn, const struct qg_message *message, const char *rest)
 {
 	const struct qg_role *role = turn->request.role;
 	const struct qg_bot_config *bot = turn->request.bot;
@@ -75,25 +72,29 @@ static void about(struct qg_turn *turn, const struct qg_message *message)
 				  "model", model != NULL ? model : offline, "kept", kept, NULL));
 }
 
-static void usage(struct qg_turn *turn, const struct qg_message *message)
+static void usage(struct qg_turn *turn, const struct qg_message *message, const char *rest)
 {
-	qg_turn_say(turn, qg_role_words(turn->request.role, "usage_not_built", NULL));
+	if (turn->request.desk != NULL) {
+		turn->wants_figures = true; /* said when the desk has answered */
+	} else {
+		qg_turn_say(turn, qg_role_words(turn->request.role, "usage_not_built", NULL));
+	}
 }
 
-static void reset(struct qg_turn *turn, const struct qg_message *message)
+static void reset(struct qg_turn *turn, const struct qg_message *message, const char *rest)
 {
 	turn->forget_history = true;
 	json_object_del(turn->asker, "misses");
 	qg_turn_say(turn, qg_role_words(turn->request.role, "reset_done", NULL));
 }
 
-static void quiet(struct qg_turn *turn, const struct qg_message *message)
+static void quiet(struct qg_turn *turn, const struct qg_message *message, const char *rest)
 {
 	const struct qg_role *role = turn->request.role;
 	int64_t until = qg_state_quiet(turn);
 	if (until > 0) {
 		char time[6];
-		qg_handover_time(until, time);
+		qg_handover_time(turn, until, time);
 		qg_turn_say(turn, qg_role_words(role, "quiet_until", "time", time, NULL));
 		return;
 	}
@@ -106,10 +107,10 @@ static void quiet(struct qg_turn *turn, const struct qg_message *message)
 
 /* Who is called on a handover says by it that the matter is settled, so theirs ends everybody's
  * quiet. */
-static void resume(struct qg_turn *turn, const struct qg_message *message)
+static void resume(struct qg_turn *turn, const struct qg_message *message, const char *rest)
 {
 	bool was_quiet = qg_state_quiet(turn) > 0;
-	if (is_admin(turn, message) || is_on_duty_list(turn, message)) {
+	if (qg_command_is_admin(turn, message) || is_on_duty_list(turn, message)) {
 		was_quiet |= qg_state_end_all_quiet(turn);
 	}
 	json_object_del(turn->asker, "quiet");
@@ -120,7 +121,7 @@ static void resume(struct qg_turn *turn, const struct qg_message *message)
 
 static const struct command {
 	const char *name, *chinese;
-	void (*run)(struct qg_turn *turn, const struct qg_message *message);
+	void (*run)(struct qg_turn *turn, const struct qg_message *message, const char *rest);
 } commands[] = {
 	{"help", "帮助", help},
 	{"usage", "用量", usage},
@@ -128,6 +129,9 @@ static const struct command {
 	{"reset", "重置", reset},
 	{"quiet", "安静", quiet},
 	{"resume", "继续", resume},
+	{"enable", "启用", qg_command_enable},
+	{"disable", "停用", qg_command_disable},
+	{"bind", "绑定", qg_command_bind},
 };
 
 static bool is_word(const uint32_t *codes, size_t count, const char *name)
@@ -137,7 +141,33 @@ static bool is_word(const uint32_t *codes, size_t count, const char *name)
 	return count == size && memcmp(codes, expected, count * sizeof(*codes)) == 0;
 }
 
-static const struct command *find_command(const char *text)
+static bool ends_word(uint32_t code)
+{
+	return code == ' ' || code == '\n' || code == '\t' || qg_text_is_digit(code);
+}
+
+/* text without its first count code points. */
+static const char *behind(const char *text, size_t count)
+{
+	size_t size = strlen(text), at = 0;
+	for (size_t i = 0; i < count && at < size; i++) {
+		size_t used;
+		(void)qg_utf8_next(text + at, size - at, &used);
+		at += used;
+	}
+	return text + at;
+}
+
+/* "/绑定123456" is written without a blank; "/help2" is no command. */
+static bool takes_rest(const struct command *command, const char *rest)
+{
+	uint32_t first;
+	return command->run == qg_command_bind || qg_text_codes(rest, &first, 1) == 0 ||
+	       !qg_text_is_digit(first);
+}
+
+/* rest_out: what stands behind the word; borrowed from text. */
+static const struct command *find_command(const char *text, const char **rest_out)
 {
 	uint32_t codes[MAX_WORD + 2];
 	size_t count = qg_text_codes(text, codes, MAX_WORD + 2), at = 0, end;
@@ -147,24 +177,43 @@ static const struct command *find_command(const char *text)
 	if (at == count || codes[at++] != '/') {
 		return NULL;
 	}
-	for (end = at; end < count && codes[end] != ' ' && codes[end] != '\n'; end++) {
+	for (end = at; end < count && !ends_word(codes[end]); end++) {
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (is_word(codes + at, end - at, commands[i].name) ||
 			is_word(codes + at, end - at, commands[i].chinese)) {
-			return &commands[i];
+			*rest_out = behind(text, end);
+			return takes_rest(&commands[i], *rest_out) ? &commands[i] : NULL;
 		}
 	}
 	return NULL;
 }
 
+static const struct command *command_of(const struct qg_message *message, const char **rest_out)
+{
+	return message->kind == QG_MESSAGE_TEXT && message->text != NULL
+		       ? find_command(message->text, rest_out)
+		       : NULL;
+}
+
 bool qg_command_run(struct qg_turn *turn, const struct qg_message *message)
 {
-	const struct command *command = message->kind == QG_MESSAGE_TEXT && message->text != NULL
-						? find_command(message->text)
-						: NULL;
+	const char *rest = "";
+	const struct command *command = command_of(message, &rest);
 	if (command != NULL) {
-		command->run(turn, message);
+		command->run(turn, message, rest);
 	}
 	return command != NULL;
+}
+
+bool qg_command_run_closed(struct qg_turn *turn, const struct qg_message *message)
+{
+	const char *rest = "";
+	const struct command *command = command_of(message, &rest);
+	if (command == NULL ||
+		(command->run != qg_command_enable && command->run != qg_command_bind)) {
+		return false;
+	}
+	command->run(turn, message, rest);
+	return true;
 }

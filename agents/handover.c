@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/str.h"
 #include "text.h"
+#include "zone.h"
 
 #define TELL_AGAIN_MS (5 * 60 * 1000) /* between two lines "I am quiet" */
 
@@ -101,19 +101,21 @@ void qg_handover_do(struct qg_turn *turn)
 	turn->handed_over = true;
 }
 
-void qg_handover_miss(struct qg_turn *turn)
+void qg_handover_miss(struct qg_turn *turn, bool counts)
 {
 	const struct qg_role *role = turn->request.role;
-	int64_t misses = qg_json_int(turn->asker, "misses", 0) + 1;
+	int64_t misses = qg_json_int(turn->asker, "misses", 0) + (counts ? 1 : 0);
 	turn->missed = true;
-	if (role->handover_misses > 0 && misses >= role->handover_misses) {
+	if (counts && role->handover_misses > 0 && misses >= role->handover_misses) {
 		if (misses > 1) {
 			qg_turn_say(turn, qg_role_words(role, "miss_again", NULL));
 		}
 		qg_handover_do(turn);
 		return;
 	}
-	json_object_set_new(turn->asker, "misses", json_integer(misses));
+	if (counts) {
+		json_object_set_new(turn->asker, "misses", json_integer(misses));
+	}
 	if (turn->hint != NULL) {
 		qg_turn_say(
 			turn, qg_role_words(role, "did_you_mean", "question", turn->hint, NULL));
@@ -123,10 +125,10 @@ void qg_handover_miss(struct qg_turn *turn)
 	qg_turn_say(turn, qg_role_words(role, "miss", "suggestions", suggested, NULL));
 }
 
-void qg_handover_time(int64_t wall, char out[6])
+void qg_handover_time(const struct qg_turn *turn, int64_t wall, char out[6])
 {
 	struct tm tm;
-	qg_clock_local(wall, &tm);
+	qg_zone_local(turn->request.bot->timezone, wall, &tm);
 	snprintf(out, 6, "%02u:%02u", (unsigned)tm.tm_hour % 24, (unsigned)tm.tm_min % 60);
 }
 
@@ -142,7 +144,7 @@ void qg_handover_keep_quiet(struct qg_turn *turn, int64_t until)
 		return;
 	}
 	char time[6];
-	qg_handover_time(until, time);
+	qg_handover_time(turn, until, time);
 	json_object_set_new(turn->asker, "told", json_integer(turn->now));
 	qg_turn_say(turn, qg_role_words(turn->request.role, "quiet_already", "time", time, NULL));
 }

@@ -1,4 +1,4 @@
-/* lookup.c - a search in a role's handbook, off the loop.
+/* lookup.c - a search in a role's handbook, off the loop unless it is over sooner than a thread wakes.
  *
  * Work in the pool cannot be called back, so a cancelled lookup runs on, keeps its role until then,
  * and tells nobody. */
@@ -44,6 +44,24 @@ static void done(void *arg)
 	finish(lookup);
 }
 
+/* On the loop. */
+static void run_here(void *arg)
+{
+	struct qg_lookup *lookup = arg;
+	if (lookup->done != NULL) {
+		run(lookup, 0);
+	}
+	done(lookup);
+}
+
+static bool begin(struct qg_loop *loop, struct qg_lookup *lookup)
+{
+	if (qg_search_is_quick(lookup->role->search)) {
+		return qg_loop_defer(loop, run_here, lookup) == QG_OK;
+	}
+	return qg_loop_work(loop, run, done, lookup) != NULL;
+}
+
 struct qg_lookup *qg_lookup_start(struct qg_loop *loop, struct qg_role *role,
 	const struct qg_strings *questions, qg_lookup_fn fn, void *arg)
 {
@@ -57,7 +75,7 @@ struct qg_lookup *qg_lookup_start(struct qg_loop *loop, struct qg_role *role,
 		copied = qg_strings_add(&lookup->questions, questions->items[i]) == QG_OK;
 	}
 	lookup->found = calloc(questions->count + 1, sizeof(*lookup->found));
-	if (!copied || lookup->found == NULL || qg_loop_work(loop, run, done, lookup) == NULL) {
+	if (!copied || lookup->found == NULL || !begin(loop, lookup)) {
 		finish(lookup);
 		return NULL;
 	}

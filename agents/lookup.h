@@ -1,4 +1,4 @@
-/* lookup.h - a search in a role's handbook, off the loop. */
+/* lookup.h - a search in a role's handbook that does not hold up the loop. */
 #ifndef AGENTS_LOOKUP_H
 #define AGENTS_LOOKUP_H
 

@@ -15,7 +15,8 @@
 
 #define MARK "│ "
 #define MAX_SYSTEM (128 * 1024)
-#define MAX_MESSAGE (1024 * 1024) /* a text of 64 KiB may be nothing but line ends */
+#define MAX_MESSAGE (1024 * 1024)      /* a text of 64 KiB may be nothing but line ends */
+#define MAX_MESSAGES (4 * MAX_MESSAGE) /* with its escapes, and the history */
 #define MAX_NAME 60
 
 static const char rules[] =
@@ -36,23 +37,37 @@ char *qg_prompt_system(const char *template_prompt, const char *digest)
 	return qg_buf_steal(&out);
 }
 
-/* Every line of text behind the mark. What some readers take for a line end is one here. */
-static void fence(struct qg_buf *out, const char *text)
+/* Bytes at at that end a line for some reader, or that have no place in a line; 0: neither. *ends_out: a line. */
+static size_t break_at(const unsigned char *at, size_t size, bool *ends_out)
 {
-	size_t size = strlen(text);
-	qg_buf_add_str(out, MARK);
-	for (size_t at = 0; at < size;) {
-		size_t used;
-		uint32_t code = qg_utf8_next(text + at, size - at, &used);
-		bool ends_line = code == '\n' || code == '\r' || code == 0x0b || code == 0x0c ||
-				 code == 0x85 || code == 0x2028 || code == 0x2029;
-		if (ends_line) {
-			qg_buf_add_str(out, "\n" MARK);
-		} else if (code >= 0x20 || code == '\t') {
-			qg_buf_add(out, text + at, used);
-		}
-		at += used;
+	unsigned char byte = at[0];
+	*ends_out = true;
+	if (byte == 0xc2 && size >= 2 && at[1] == 0x85) { /* next line */
+		return 2;
 	}
+	if (byte == 0xe2 && size >= 3 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9)) {
+		return 3; /* line and paragraph separator */
+	}
+	*ends_out = byte == '\n' || byte == '\r' || byte == 0x0b || byte == 0x0c;
+	return byte < 0x20 && byte != '\t' ? 1 : 0;
+}
+
+/* Every line of text behind the mark. What some readers take for a line end is one here. */
+static void fence(struct qg_buf *out, const char *text, size_t size)
+{
+	qg_buf_add_str(out, MARK);
+	size_t start = 0, at = 0;
+	while (at < size) {
+		bool ends_line;
+		size_t cut = break_at((const unsigned char *)text + at, size - at, &ends_line);
+		if (cut > 0) {
+			qg_buf_add(out, text + start, at - start);
+			qg_buf_add_str(out, ends_line ? "\n" MARK : "");
+			start = at + cut;
+		}
+		at += cut > 0 ? cut : 1;
+	}
+	qg_buf_add(out, text + start, size - start);
 	qg_buf_add_char(out, '\n');
 }
 
@@ -70,40 +85,25 @@ static void add_name(struct qg_buf *out, const char *name)
 	}
 }
 
-static void add_speech(struct qg_buf *out, const char *name, const char *text)
+void qg_prompt_add_speech(
+	struct qg_buf *out, const struct qg_message *message, const char *text, size_t size)
 {
+	const char *name = message->sender_name != NULL ? message->sender_name : message->sender;
 	qg_buf_add_str(out, "「");
-	add_name(out, name);
+	add_name(out, name != NULL ? name : "");
 	qg_buf_add_str(out, "」说：\n");
-	fence(out, text);
+	fence(out, text, size);
 }
 
-static bool append(json_t *messages, const char *role, struct qg_buf *text)
+void qg_prompt_add_message(struct qg_buf *out, const char *role, const struct qg_buf *content)
 {
-	bool good = text->failed == QG_OK && text->data != NULL;
-	good = good && json_array_append_new(messages,
-			       json_pack("{s:s, s:s}", "role", role, "content", text->data)) == 0;
-	qg_buf_finish(text);
-	qg_buf_init(text, MAX_MESSAGE);
-	return good;
-}
-
-static bool add_history(const struct qg_turn *turn, json_t *messages, struct qg_buf *text)
-{
-	json_auto_t *history = qg_history_read(turn->request.history);
-	bool good = history != NULL;
-	for (size_t i = qg_history_start(history); i < json_array_size(history) && good; i++) {
-		const json_t *element = json_array_get(history, i);
-		const char *said = qg_json_str(element, "text", "");
-		if (strcmp(qg_json_str(element, "who", ""), "bot") == 0) {
-			qg_buf_add_str(text, said);
-			good = append(messages, "assistant", text);
-		} else {
-			add_speech(text, qg_json_str(element, "name", ""), said);
-			good = append(messages, "user", text);
-		}
+	qg_buf_printf(out, "{\"role\":\"%s\",\"content\":", role);
+	if (qg_json_quote(content->data, content->size, out) == QG_INVALID) {
+		QG_AUTO(qg_str_free) char *clean = qg_utf8_clean(content->data, content->size);
+		bool quoted = clean != NULL && qg_json_quote(clean, strlen(clean), out) == QG_OK;
+		out->failed = !quoted && out->failed == QG_OK ? QG_NO_MEMORY : out->failed;
 	}
-	return good;
+	qg_buf_add_char(out, '}');
 }
 
 static void add_material(
@@ -118,7 +118,7 @@ static void add_material(
 	}
 	qg_buf_add_str(text, "手册里和问题有关的原文：\n");
 	if (turn->faq.size > 0) {
-		fence(text, turn->faq.data);
+		fence(text, turn->faq.data, turn->faq.size);
 	}
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < found[i].count; k++) {
@@ -127,43 +127,46 @@ static void add_material(
 			char *whole = qg_str_printf(
 				"%s › %s\n%s", section->title, section->heading, section->text);
 			if (whole != NULL) {
-				fence(text, whole);
+				fence(text, whole, strlen(whole));
 			}
 		}
 	}
 	qg_buf_add_char(text, '\n');
 }
 
-char *qg_prompt_messages(
-	const struct qg_turn *turn, const struct qg_found *found, size_t found_count)
+/* The part that is another each time: what the handbook has, when it is, who asks what. */
+static void add_question(
+	const struct qg_turn *turn, const struct qg_found *found, size_t count, struct qg_buf *text)
 {
-	json_auto_t *messages = json_array();
-	QG_AUTO(qg_buf_finish) struct qg_buf text;
-	qg_buf_init(&text, MAX_MESSAGE);
-	if (messages == NULL || !add_history(turn, messages, &text)) {
-		return NULL;
-	}
-	add_material(turn, found, found_count, &text);
+	static const char *const days[] = {"日", "一", "二", "三", "四", "五", "六"};
+	add_material(turn, found, count, text);
 	struct tm tm;
 	qg_clock_local(turn->now, &tm);
-	static const char *const days[] = {"日", "一", "二", "三", "四", "五", "六"};
-	qg_buf_printf(&text, "现在是 %04d-%02d-%02d 星期%s %02d:%02d。\n", tm.tm_year + 1900,
+	qg_buf_printf(text, "现在是 %04d-%02d-%02d 星期%s %02d:%02d。\n", tm.tm_year + 1900,
 		tm.tm_mon + 1, tm.tm_mday, days[(unsigned)tm.tm_wday % 7], tm.tm_hour, tm.tm_min);
 	for (size_t i = 0; i < turn->request.count; i++) {
 		const struct qg_message *message = turn->request.messages[i];
-		const char *name =
-			message->sender_name != NULL ? message->sender_name : message->sender;
-		add_speech(&text, name != NULL ? name : "",
-			message->text != NULL ? message->text : "");
+		const char *said = message->text != NULL ? message->text : "";
+		qg_prompt_add_speech(text, message, said, strlen(said));
 	}
-	if (!append(messages, "user", &text)) {
+}
+
+char *qg_prompt_messages(struct qg_turn *turn, const struct qg_found *found, size_t found_count)
+{
+	QG_AUTO(qg_buf_finish) struct qg_buf text;
+	QG_AUTO(qg_buf_finish) struct qg_buf messages;
+	qg_buf_init(&text, MAX_MESSAGE);
+	qg_buf_init(&messages, MAX_MESSAGES);
+	struct qg_token_count tokens = turn->request.role->system_tokens;
+	qg_history_join(turn->request.history, &messages, &tokens);
+	add_question(turn, found, found_count, &text);
+	if (text.failed != QG_OK) {
 		return NULL;
 	}
-	char *list = qg_json_dump(messages);
-	if (list != NULL) {
-		size_t size = strlen(list);
-		memmove(list, list + 1, size - 2);
-		list[size - 2] = '\0';
-	}
-	return list;
+	qg_prompt_add_message(&messages, "user", &text);
+	qg_tokens_add(&tokens, text.data, text.size);
+	tokens.rest += 100 * QG_TOKENS_PER_MESSAGE;
+	turn->prompt_count = tokens;
+	turn->prompt_tokens = qg_tokens_total(&tokens, false);
+	return qg_buf_steal(&messages);
 }

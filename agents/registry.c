@@ -2,6 +2,8 @@
 #include "qg/model.h"
 
 #include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #define X(word) extern const struct qg_model qg_model_##word;
@@ -15,19 +17,45 @@ const struct qg_model *const qg_models[] = {
 		NULL,
 };
 
-const struct qg_model *qg_model_find(const char *provider)
+static const struct qg_model *find_service(const char *name)
 {
-	for (size_t i = 0; provider != NULL && qg_models[i] != NULL; i++) {
-		if (strcmp(qg_models[i]->name, provider) == 0) {
+	for (size_t i = 0; name != NULL && qg_models[i] != NULL; i++) {
+		if (strcmp(qg_models[i]->name, name) == 0) {
 			return qg_models[i];
 		}
 	}
 	return NULL;
 }
 
+const struct qg_model *qg_model_find(const char *provider)
+{
+	const struct qg_provider *preset = qg_provider_find(provider);
+	return find_service(preset != NULL ? preset->wire : provider);
+}
+
+static char names[512];
+
+/* The services that need no preset, then the providers. */
+static void make_names(void)
+{
+	size_t size = 0;
+	for (size_t i = 0; qg_models[i] != NULL; i++) {
+		if (qg_provider_find(qg_models[i]->name) == NULL) {
+			size += (size_t)snprintf(names + size, sizeof(names) - size, "%s%s",
+				size > 0 ? ", " : "", qg_models[i]->name);
+		}
+	}
+	for (const struct qg_provider *p = qg_providers; p->name != NULL; p++) {
+		size += (size_t)snprintf(names + size, sizeof(names) - size, ", %s", p->name);
+	}
+	assert(size < sizeof(names));
+}
+
 const char *qg_model_names(void)
 {
-	return QG_MODEL_NAMES;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, make_names);
+	return names;
 }
 
 void qg_models_check(void)

@@ -197,6 +197,8 @@ static struct qg_role *make_role(
 		destroy(role);
 		return NULL;
 	}
+	qg_tokens_add(&role->system_tokens, role->system, strlen(role->system));
+	role->system_tokens.rest += 100 * QG_TOKENS_PER_MESSAGE;
 	return role;
 }
 

@@ -8,6 +8,7 @@
 #include "faq.h"
 #include "qg/role.h"
 #include "search.h"
+#include "tokens.h"
 
 struct qg_role {
 	unsigned
@@ -19,6 +20,7 @@ struct qg_role {
 	struct qg_faq *faq;
 	struct qg_search *search;
 	char *system; /* how a prompt begins: the same bytes for every turn */
+	struct qg_token_count system_tokens;
 	struct qg_strings handover_keywords;
 	int64_t handover_misses, handover_quiet_ms;
 	json_t *cases; /* golden questions as written, or NULL */

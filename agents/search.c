@@ -1,7 +1,7 @@
 /* search.c - the best sections of a handbook for a question, or the honest word that there is none.
  *
- * SQLite's full-text index (bm25) names the candidates; which of them answers is decided here by
- * coverage: how much of what the question is about stands in the section. Every character of the
+ * bm25 names the candidates, over postings in memory or, for a large handbook, in SQLite's full-text
+ * index; which of them answers is decided here by coverage: how much of what the question is about stands in the section. Every character of the
  * question weighs as much as the rarest pair it is part of; what nobody wrote into the handbook
  * weighs most, so a question about something else misses although it shares common words. A typing
  * error is mended where the question holds a heading of the handbook but for one character that
@@ -35,13 +35,17 @@ struct terms {
 	size_t count;
 	double weights[QG_QUESTION_CODES]; /* of each character: of its rarest term */
 	size_t sections;
-	struct qg_search_connection *connection;
+	const struct qg_postings *memory;	 /* the handbook, or */
+	struct qg_search_connection *connection; /* the file it is in */
 };
 
 static int64_t documents_with(struct terms *terms, size_t at, size_t size)
 {
 	char text[QG_TERM_BYTES];
 	qg_term_text(&terms->question, at, size, text);
+	if (terms->memory != NULL) {
+		return (int64_t)qg_postings_documents(terms->memory, text);
+	}
 	struct qg_db_query *query = terms->connection->documents;
 	qg_db_bind_text(query, 1, text, strlen(text));
 	int64_t documents = qg_db_step(query) == QG_OK ? qg_db_int(query, 0) : 0;
@@ -206,7 +210,7 @@ static bool is_name(const char *heading)
 static bool names_a_rival(const struct qg_question *question, const char *text)
 {
 	struct qg_heading heading;
-	if (!qg_heading_read(&heading, text) || heading.count < MIN_RIVAL || !is_name(text)) {
+	if (!qg_heading_read(&heading, text) || heading.count < MIN_RIVAL) {
 		return false;
 	}
 	bool rival = false;
@@ -220,7 +224,7 @@ static bool names_a_rival(const struct qg_question *question, const char *text)
 			 qg_text_is_cjk(question->codes[error]) &&
 			 !qg_text_sound_alike(question->codes[error], heading.codes[error - at]);
 	}
-	return rival;
+	return rival && is_name(text);
 }
 
 struct candidate {
@@ -238,26 +242,26 @@ static void finish_section(struct qg_found_section *section)
 	*section = (struct qg_found_section){0};
 }
 
-static bool read_candidate(const struct terms *terms, struct candidate *candidate)
+/* The texts of a section, title to folded, borrowed. */
+static bool read_candidate(const struct terms *terms, const char *title, const char *heading,
+	const char *text, const char *folded, struct candidate *candidate)
 {
-	struct qg_db_query *query = terms->connection->match;
 	struct qg_found_section *section = &candidate->section;
-	section->title = qg_str_copy(qg_db_text(query, 0));
-	section->heading = qg_str_copy(qg_db_text(query, 1));
-	section->text = qg_str_copy(qg_db_text(query, 2));
-	QG_AUTO(qg_str_free) char *folded = qg_text_folded(qg_db_text(query, 1));
+	section->title = qg_str_copy(title);
+	section->heading = qg_str_copy(heading);
+	section->text = qg_str_copy(text);
+	QG_AUTO(qg_str_free) char *folded_heading = qg_text_folded(heading);
 	if (section->title == NULL || section->heading == NULL || section->text == NULL ||
-		folded == NULL) {
+		folded_heading == NULL) {
 		finish_section(section);
 		return false;
 	}
-	candidate->coverage = coverage(terms, qg_db_text(query, 3));
-	double heading = coverage(terms, folded);
-	section->score = candidate->coverage + HEADING_BONUS * heading;
-	candidate->answers =
-		candidate->coverage >= ANSWER_COVERAGE ||
-		(candidate->coverage >= ANSWER_WITH_HEADING && heading >= HEADING_SHARE);
-	if (names_a_rival(&terms->question, section->heading)) {
+	candidate->coverage = coverage(terms, folded);
+	double named = coverage(terms, folded_heading);
+	section->score = candidate->coverage + HEADING_BONUS * named;
+	candidate->answers = candidate->coverage >= ANSWER_COVERAGE ||
+			     (candidate->coverage >= ANSWER_WITH_HEADING && named >= HEADING_SHARE);
+	if (names_a_rival(&terms->question, heading)) {
 		candidate->answers = false;
 		section->score = candidate->coverage / 2; /* another that answers comes before it */
 	}
@@ -281,9 +285,13 @@ static char *query_text(const struct terms *terms)
 	return qg_buf_steal(&query);
 }
 
-static size_t read_candidates(
-	const struct terms *terms, const char *query, struct candidate *out, enum qg_status *status)
+static enum qg_status read_from_file(
+	const struct terms *terms, struct candidate *out, size_t *count_out)
 {
+	QG_AUTO(qg_str_free) char *query = query_text(terms);
+	if (query == NULL) {
+		return QG_OK;
+	}
 	struct qg_db_query *match = terms->connection->match;
 	qg_db_bind_text(match, 1, query, strlen(query));
 	qg_db_bind_int(match, 2, CANDIDATES);
@@ -291,11 +299,34 @@ static size_t read_candidates(
 	enum qg_status step = QG_OK;
 	while (count < CANDIDATES && (step = qg_db_step(match)) == QG_OK) {
 		out[count].rank = count;
-		count += read_candidate(terms, &out[count]);
+		count += read_candidate(terms, qg_db_text(match, 0), qg_db_text(match, 1),
+			qg_db_text(match, 2), qg_db_text(match, 3), &out[count]);
 	}
 	qg_db_reset(match);
-	*status = step == QG_OK || step == QG_EMPTY ? QG_OK : QG_IO;
-	return count;
+	*count_out = count;
+	return step == QG_OK || step == QG_EMPTY ? QG_OK : QG_IO;
+}
+
+static enum qg_status read_from_memory(
+	const struct terms *terms, struct candidate *out, size_t *count_out)
+{
+	const char *texts[MAX_TERMS];
+	size_t known = 0, best[CANDIDATES + 1], found = 0, count = 0;
+	for (size_t i = 0; i < terms->count; i++) {
+		texts[known] = terms->items[i].text;
+		known += terms->items[i].documents > 0;
+	}
+	enum qg_status status =
+		qg_postings_best(terms->memory, texts, known, CANDIDATES, best, &found);
+	for (size_t i = 0; status == QG_OK && i < found; i++) {
+		const struct qg_posted_section *section =
+			qg_postings_section(terms->memory, best[i]);
+		out[count].rank = count;
+		count += read_candidate(terms, section->title, section->heading, section->text,
+			section->folded, &out[count]);
+	}
+	*count_out = count;
+	return status;
 }
 
 static int compare_candidates(const void *a, const void *b)
@@ -316,25 +347,39 @@ static void run_once(struct qg_db_query *query)
 	qg_db_reset(query);
 }
 
+static enum qg_status read_candidates(struct qg_search *search, struct terms *terms,
+	const char *question, struct candidate *out, size_t *count_out)
+{
+	if (terms->connection != NULL) {
+		run_once(terms->connection->begin);
+	}
+	qg_question_read(&terms->question, question);
+	mend(search, terms);
+	find_terms(terms);
+	enum qg_status status = terms->memory != NULL ? read_from_memory(terms, out, count_out)
+						      : read_from_file(terms, out, count_out);
+	if (terms->connection != NULL) {
+		run_once(terms->connection->commit);
+	}
+	qsort(out, *count_out, sizeof(*out), compare_candidates);
+	return status;
+}
+
 enum qg_status qg_search_find(struct qg_search *search, unsigned thread_index, const char *question,
 	struct qg_found *found_out)
 {
 	struct qg_found found = {.count = 0};
-	struct terms terms = {.sections = search->section_count,
-		.connection = qg_search_connect(search, thread_index)};
-	if (terms.connection == NULL) {
+	struct terms terms = {.sections = search->section_count};
+	terms.memory = qg_search_load(search);
+	if (terms.memory == NULL) {
+		terms.connection = qg_search_connect(search, thread_index);
+	}
+	if (terms.memory == NULL && terms.connection == NULL) {
 		return QG_IO;
 	}
-	run_once(terms.connection->begin);
-	qg_question_read(&terms.question, question);
-	mend(search, &terms);
-	find_terms(&terms);
-	QG_AUTO(qg_str_free) char *query = query_text(&terms);
 	struct candidate candidates[CANDIDATES] = {0};
-	enum qg_status status = QG_OK;
-	size_t count = query != NULL ? read_candidates(&terms, query, candidates, &status) : 0;
-	run_once(terms.connection->commit);
-	qsort(candidates, count, sizeof(*candidates), compare_candidates);
+	size_t count = 0;
+	enum qg_status status = read_candidates(search, &terms, question, candidates, &count);
 	for (size_t i = 0; i < count; i++) {
 		if (found.count < QG_FOUND_MAX && candidates[i].coverage >= NEAR_COVERAGE) {
 			found.answers |= found.count == 0 && candidates[i].answers;

@@ -32,7 +32,10 @@ struct qg_search *qg_search_open(
 	const char *folder, const char *name, struct qg_sections *sections, char *words);
 /* When no search runs any more. Any thread. */
 void qg_search_close(struct qg_search *search);
-/* In the pool thread of that index. Empty when nothing is near. QG_IO when the index cannot be
+/* Is a search a matter of microseconds, so that it may run on the loop: a handbook of usual size, and in memory? Any
+ * thread. */
+bool qg_search_is_quick(struct qg_search *search);
+/* In the pool thread of that index, or on the loop where it is quick. Empty when nothing is near. QG_IO when the index cannot be
  * read. */
 QG_MUST_CHECK enum qg_status qg_search_find(struct qg_search *search, unsigned thread_index,
 	const char *question, struct qg_found *found_out);

@@ -1,8 +1,9 @@
-/* search_open.c - an index opened: its headings in memory, and a connection a pool thread.
+/* search_open.c - an index opened: its headings in memory, at the first search the rest of a small one, and for a
+ * large one a connection a pool thread.
  *
- * A connection belongs to the thread that opened it, so that searches need no lock among them.
- * Where there is no folder, or none that can be written, each thread fills an index in memory
- * instead: slower to begin, and a bot that answers. */
+ * A bot that nobody asks costs no more than its headings. A connection belongs to the thread that opened it, so
+ * that searches need no lock among them. Where there is no folder, or none that can be written, the sections stay
+ * in memory, and of a large handbook each thread fills an index there: slower to begin, and a bot that answers. */
 #include "search_parts.h"
 
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define MAX_DIGEST (12 * 1024)
 #define MAX_HEADINGS 5000
 #define WORDS_SIZE 128
+#define QUICK_SECTIONS 400 /* the longest question takes a quarter of a millisecond */
 
 bool qg_heading_read(struct qg_heading *heading, const char *text)
 {
@@ -75,6 +77,9 @@ struct qg_search *qg_search_open(
 	const char *folder, const char *name, struct qg_sections *sections, char *words)
 {
 	struct qg_search *search = calloc(1, sizeof(*search));
+	if (search != NULL) {
+		pthread_mutex_init(&search->loading, NULL);
+	}
 	if (search == NULL || !read_headings(search, sections)) {
 		snprintf(words, WORDS_SIZE, "out of memory");
 		qg_sections_finish(sections);
@@ -83,6 +88,7 @@ struct qg_search *qg_search_open(
 	}
 	search->lock = -1;
 	search->section_count = sections->count;
+	search->loads = sections->count <= QG_POSTINGS_SECTIONS;
 	search->path =
 		folder != NULL ? qg_index_open(folder, name, sections, &search->lock, words) : NULL;
 	if (folder != NULL && search->path == NULL) {
@@ -118,6 +124,8 @@ void qg_search_close(struct qg_search *search)
 		close(search->lock);
 	}
 	qg_sections_finish(&search->sections);
+	qg_postings_destroy(search->memory);
+	pthread_mutex_destroy(&search->loading);
 	free(search->path);
 	free(search->headings);
 	free(search->digest);
@@ -128,6 +136,74 @@ const char *qg_search_digest(const struct qg_search *search)
 {
 	return search->digest;
 }
+
+/* ---- a small handbook in memory ---- */
+
+static enum qg_status add_from_file(struct qg_postings *postings, const char *path)
+{
+	char words[WORDS_SIZE];
+	struct qg_db *db = access(path, R_OK) == 0 ? qg_db_open(path, words) : NULL;
+	struct qg_db_query *rows =
+		db != NULL
+			? qg_db_prepare(db, "SELECT title, heading, body FROM sections ORDER BY id")
+			: NULL;
+	enum qg_status status = rows != NULL ? QG_OK : QG_IO;
+	while (status == QG_OK && (status = qg_db_step(rows)) == QG_OK) {
+		status = qg_postings_add(
+			postings, qg_db_text(rows, 0), qg_db_text(rows, 1), qg_db_text(rows, 2));
+	}
+	qg_db_finish(rows);
+	qg_db_close(db);
+	return status == QG_EMPTY ? QG_OK : status;
+}
+
+static enum qg_status add_sections(struct qg_postings *postings, const struct qg_sections *sections)
+{
+	enum qg_status status = QG_OK;
+	for (size_t i = 0; i < sections->count && status == QG_OK; i++) {
+		const struct qg_section *section = &sections->items[i];
+		status = qg_postings_add(postings, section->title, section->heading, section->text);
+	}
+	return status;
+}
+
+static struct qg_postings *load(const struct qg_search *search)
+{
+	struct qg_postings *postings = qg_postings_create(search->section_count);
+	if (postings == NULL) {
+		return NULL;
+	}
+	enum qg_status status = search->path != NULL ? add_from_file(postings, search->path)
+						     : add_sections(postings, &search->sections);
+	status = status == QG_OK ? qg_postings_sort(postings) : status;
+	if (status != QG_OK || qg_postings_count(postings) != search->section_count) {
+		qg_postings_destroy(postings);
+		return NULL;
+	}
+	return postings;
+}
+
+const struct qg_postings *qg_search_load(struct qg_search *search)
+{
+	if (search->memory != NULL) {
+		return search->memory;
+	}
+	pthread_mutex_lock(&search->loading);
+	if (search->memory == NULL && search->loads) {
+		search->memory = load(search);
+		search->loads =
+			search->memory != NULL; /* once: the file answers, or fails, instead */
+	}
+	pthread_mutex_unlock(&search->loading);
+	return search->memory;
+}
+
+bool qg_search_is_quick(struct qg_search *search)
+{
+	return search->section_count <= QUICK_SECTIONS && search->memory != NULL;
+}
+
+/* ---- a large one in its file ---- */
 
 static bool open_connection(struct qg_search *search, struct qg_search_connection *connection)
 {

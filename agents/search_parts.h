@@ -3,6 +3,9 @@
 #ifndef AGENTS_SEARCH_PARTS_H
 #define AGENTS_SEARCH_PARTS_H
 
+#include <pthread.h>
+
+#include "postings.h"
 #include "qg/db.h"
 #include "search.h"
 
@@ -28,10 +31,16 @@ struct qg_search {
 	size_t heading_count;
 	char *digest;
 	struct qg_search_connection threads[QG_SEARCH_THREADS];
+	pthread_mutex_t loading;
+	_Atomic(struct qg_postings *) memory; /* a small handbook, from its first search on */
+	bool loads;			      /* it is small, and was not tried in vain */
 };
 
 /* A heading that is one short word: by them typing errors are mended, and rivals told apart. */
 bool qg_heading_read(struct qg_heading *heading, const char *text);
+/* A small handbook in memory, read from its file by whoever searches first; NULL where it is large, or cannot be
+ * read. In a pool thread. */
+const struct qg_postings *qg_search_load(struct qg_search *search);
 /* The connection of a pool thread, opened when it is first asked for; NULL when the index cannot be
  * read. */
 struct qg_search_connection *qg_search_connect(struct qg_search *search, unsigned thread_index);

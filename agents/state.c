@@ -1,7 +1,8 @@
 /* state.c - what a conversation remembers about each asker: when a quiet ends, how often nothing
  * was found.
  *
- * {"askers": {"s:<sender>" or "t:<thread>": {"quiet", "told", "misses", "at"}}, "paused_told"}. In
+ * {"askers": {"s:<sender>" or "t:<thread>": {"quiet", "told", "misses", "at"}}, "paused_told",
+ * and days on which a thing was said that is said once a day}. In
  * a group each asker (or thread) is alone with it: one who waits for a person must not silence the
  * bot for the others. It lies in Redis with the conversation, so it is bounded, and what time has
  * ended goes. */
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "qg/json.h"
+#include "zone.h"
 
 #define MAX_ASKERS 100
 #define FORGET_MS (24 * 3600 * 1000LL) /* misses of yesterday are no row any more */
@@ -128,4 +130,24 @@ bool qg_state_end_all_quiet(struct qg_turn *turn)
 		json_object_del(asker, "told");
 	}
 	return any;
+}
+
+void qg_state_day(const struct qg_turn *turn, char out[12])
+{
+	struct tm tm;
+	qg_zone_local(turn->request.bot->timezone, turn->now, &tm);
+	if (strftime(out, 12, "%Y%m%d", &tm) == 0) {
+		out[0] = '\0';
+	}
+}
+
+bool qg_state_first_today(struct qg_turn *turn, const char *what)
+{
+	char day[12];
+	qg_state_day(turn, day);
+	if (strcmp(qg_json_str(turn->state, what, ""), day) == 0) {
+		return false;
+	}
+	json_object_set_new(turn->state, what, json_string(day));
+	return true;
 }

@@ -1,9 +1,9 @@
-/* turn.c - one turn: commands, handover, FAQ, and what is left to a model; then one reply of it
- * all.
+/* turn.c - one turn: commands, handover, FAQ, and what is left to a model (turn_model.c); then one reply of it
+ * all (turn_reply.c).
  *
  * The steps that need no waiting run in one go, deferred to the loop's next turn so that finished()
- * never comes from inside qg_turn_start(). Only a search and a model are waited for. A turn writes
- * nothing anywhere: all that shall last leaves with the result. */
+ * never comes from inside qg_turn_start(). Only the desk, a search and a model are waited for. A turn writes
+ * nothing anywhere: all that shall last leaves with the result, and what was spent by the desk. */
 #include "turn_parts.h"
 
 #include <stdlib.h>
@@ -15,7 +15,6 @@
 #include "text.h"
 
 #define PAUSED_AGAIN_MS (10 * 60 * 1000)
-#define MAX_QUESTION (64 * 1024) /* bytes of a question to a model */
 
 const struct qg_message *qg_turn_last(const struct qg_turn *turn)
 {
@@ -38,6 +37,10 @@ static void destroy(struct qg_turn *turn)
 {
 	qg_chain_cancel(turn->chain);
 	qg_lookup_cancel(turn->lookup);
+	qg_timer_destroy(turn->busy);
+	if (turn->at_desk) {
+		turn->request.desk->forget(turn->request.desk, turn);
+	}
 	qg_buf_finish(&turn->answer);
 	qg_buf_finish(&turn->faq);
 	qg_strings_finish(&turn->open);
@@ -46,7 +49,9 @@ static void destroy(struct qg_turn *turn)
 	json_decref(turn->state);
 	free(turn->messages);
 	free(turn->question);
-	free(turn->usage.model);
+	free(turn->model);
+	free(turn->busy_words);
+	free(turn->asked);
 	qg_role_release(turn->request.role);
 	if (turn->request.config != NULL) {
 		qg_config_release(turn->request.config);
@@ -56,72 +61,31 @@ static void destroy(struct qg_turn *turn)
 
 /* ---- the end ---- */
 
-static bool fill_ids(const struct qg_turn *turn, struct qg_reply *reply)
-{
-	const struct qg_message *last = qg_turn_last(turn);
-	reply->id = qg_str_copy(turn->id);
-	reply->bot = qg_str_copy(turn->request.bot->name);
-	reply->chat = qg_str_copy(last->chat);
-	reply->conversation = turn->request.conversation != NULL
-				      ? qg_str_copy(turn->request.conversation)
-				      : qg_str_printf("%s/%s", turn->request.bot->name, last->chat);
-	reply->chat_type = last->chat_type;
-	reply->handle = qg_str_copy(last->handle);
-	reply->sender = qg_str_copy(last->sender);
-	reply->answers = json_array();
-	for (size_t i = 0; reply->answers != NULL && i < turn->request.count; i++) {
-		json_array_append_new(reply->answers, json_string(turn->request.messages[i]->id));
-	}
-	return reply->id != NULL && reply->bot != NULL && reply->chat != NULL &&
-	       reply->conversation != NULL && reply->answers != NULL &&
-	       json_array_size(reply->answers) == turn->request.count;
-}
-
-static struct qg_reply *make_reply(struct qg_turn *turn)
-{
-	struct qg_reply *reply = qg_reply_create();
-	if (reply == NULL || !fill_ids(turn, reply)) {
-		qg_reply_destroy(reply);
-		return NULL;
-	}
-	const char *label = turn->request.bot->ai_label;
-	reply->text = qg_utf8_clean(turn->answer.data, turn->answer.size);
-	reply->label =
-		turn->generated && label != NULL && label[0] != '\0' ? qg_str_copy(label) : NULL;
-	reply->sources = json_array_size(turn->sources) > 0 ? json_incref(turn->sources) : NULL;
-	reply->usage = turn->usage;
-	turn->usage = (struct qg_usage){0};
-	if (reply->usage.model == NULL) {
-		reply->usage.model = qg_str_copy("offline");
-	}
-	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
-	reply->stored_at = turn->request.stored_at != NULL
-				   ? turn->request.stored_at[turn->request.count - 1]
-				   : turn->now;
-	reply->first_at = turn->first_at;
-	if (reply->text == NULL || reply->usage.model == NULL || reply->usage.cost == NULL) {
-		qg_reply_destroy(reply);
-		return NULL;
-	}
-	return reply;
-}
-
-static void fail(struct qg_turn *turn, enum qg_status status, const char *words)
+void qg_turn_fail(struct qg_turn *turn, enum qg_status status, const char *words)
 {
 	const struct qg_turn_host *host = turn->host;
 	host->finished(turn->arg, status, NULL, words);
 	destroy(turn);
 }
 
-/* way: how it was answered. remember: the talk goes into the history. */
-static void finish(struct qg_turn *turn, const char *way, bool remember)
+/* The answers change because money does: the group hears that once a day, and no figures. */
+static void say_simpler(struct qg_turn *turn)
 {
+	if (turn->limited && turn->answer.size > 0 && qg_state_first_today(turn, "simpler_told")) {
+		qg_turn_say(turn, qg_role_words(turn->request.role, "limit_simpler", NULL));
+	}
+}
+
+void qg_turn_finish(struct qg_turn *turn, const char *way, bool remember)
+{
+	say_simpler(turn);
 	qg_state_end(turn);
-	struct qg_reply *reply = turn->answer.size > 0 ? make_reply(turn) : NULL;
+	struct qg_reply *reply = turn->answer.size > 0 ? qg_turn_make_reply(turn) : NULL;
 	bool lost = turn->answer.failed != QG_OK || (turn->answer.size > 0 && reply == NULL);
 	if (lost || (remember && !qg_history_add(turn))) {
 		qg_reply_destroy(reply);
-		fail(turn, turn->answer.failed != QG_OK ? turn->answer.failed : QG_NO_MEMORY,
+		qg_turn_fail(turn,
+			turn->answer.failed != QG_OK ? turn->answer.failed : QG_NO_MEMORY,
 			"out of memory");
 		return;
 	}
@@ -132,6 +96,7 @@ static void finish(struct qg_turn *turn, const char *way, bool remember)
 		.state = turn->state,
 		.missed = turn->missed,
 		.handed_over = turn->handed_over,
+		.group = turn->group,
 		.way = way,
 	};
 	turn->host->finished(turn->arg, QG_OK, &result, NULL);
@@ -139,166 +104,22 @@ static void finish(struct qg_turn *turn, const char *way, bool remember)
 	destroy(turn);
 }
 
-/* ---- models ---- */
+/* ---- the steps that need no waiting ---- */
 
-static void keep_usage(struct qg_turn *turn, const struct qg_model_config *endpoint,
-	const struct qg_model_result *result)
-{
-	const char *model = result->model;
-	if (model == NULL && endpoint != NULL) {
-		model = endpoint->model != NULL ? endpoint->model : endpoint->name;
-	}
-	turn->usage.model = qg_str_copy(model);
-	turn->usage.input = result->tokens.input;
-	turn->usage.cached_input = result->tokens.cached_input;
-	turn->usage.output = result->tokens.output;
-}
-
-static void say_faq(struct qg_turn *turn)
+void qg_turn_say_faq(struct qg_turn *turn)
 {
 	if (turn->faq.size > 0) {
 		qg_turn_say(turn, qg_str_copy(turn->faq.data));
 	}
 }
 
-static void on_chunk(void *arg, const char *data, size_t size, bool streams)
-{
-	struct qg_turn *turn = arg;
-	if (!streams && turn->answer.size == 0) {
-		say_faq(turn); /* a quote goes behind what the FAQ said; a model was told it */
-		qg_buf_add_str(&turn->answer, turn->answer.size > 0 ? "\n\n" : "");
-	}
-	if (turn->answer.size + size > QG_ANSWER_MAX) {
-		return; /* the rest of an endless answer is not worth a failure */
-	}
-	qg_buf_add(&turn->answer, data, size);
-	if (streams && turn->host->draft != NULL && turn->answer.failed == QG_OK) {
-		turn->first_at = turn->first_at != 0 ? turn->first_at : qg_clock_wall();
-		turn->host->draft(turn->arg, turn->id, turn->answer.data);
-	}
-}
-
-/* Nothing in the handbook: beside an FAQ answer the question left open is named, else it is a
- * miss. */
-static void end_missed(struct qg_turn *turn)
-{
-	if (turn->faq.size == 0) {
-		qg_handover_miss(turn);
-		finish(turn, turn->handed_over ? "handover" : "offline", true);
-		return;
-	}
-	say_faq(turn);
-	for (size_t i = 0; i < turn->open.count; i++) {
-		if (qg_text_asks(turn->open.items[i])) {
-			QG_AUTO(qg_str_free)
-			char *suggested = qg_role_suggested(turn->request.role);
-			QG_AUTO(qg_str_free)
-			char *miss = qg_role_words(
-				turn->request.role, "miss", "suggestions", suggested, NULL);
-			qg_turn_say(turn, miss != NULL ? qg_str_printf("「%s」：%s",
-								 turn->open.items[i], miss)
-						       : NULL);
-		}
-	}
-	finish(turn, "faq", true);
-}
-
-static void on_ended(void *arg, const struct qg_model_config *endpoint,
-	const struct qg_model_result *result, bool shown)
-{
-	struct qg_turn *turn = arg;
-	turn->chain = NULL;
-	if (!shown && result->error != QG_MODEL_NONE) {
-		fail(turn, QG_FAILED,
-			result->words != NULL ? result->words : qg_model_error_text(result->error));
-		return;
-	}
-	keep_usage(turn, endpoint, result);
-	if (result->missed) {
-		end_missed(turn);
-		return;
-	}
-	turn->generated = result->generated;
-	if (result->generated) { /* the FAQ was material, not the answer */
-		json_array_clear(turn->sources);
-	}
-	json_array_extend(turn->sources, result->sources);
-	if (result->error != QG_MODEL_NONE) {
-		qg_turn_say(turn, qg_role_words(turn->request.role, "interrupted", NULL));
-	}
-	json_object_del(turn->asker, "misses");
-	finish(turn, result->generated ? "model" : "offline", true);
-}
-
-static void ask_models(struct qg_turn *turn)
-{
-	static const struct qg_chain_host host = {on_chunk, on_ended};
-	turn->ask = (struct qg_ask){
-		.text = turn->question,
-		.role = turn->request.role,
-		.bot = turn->request.bot,
-		.system = turn->request.role->system,
-		.messages = turn->messages,
-		.messages_size = turn->messages != NULL ? strlen(turn->messages) : 0,
-		.max_tokens = turn->request.bot->answer_tokens,
-	};
-	turn->chain = qg_chain_start(turn->request.loop, turn->request.config, turn->request.bot,
-		turn->request.force_model, &turn->ask, &host, turn);
-	if (turn->chain == NULL) {
-		fail(turn, QG_FAILED, "no model could be asked");
-	}
-}
-
-static void on_found(void *arg, enum qg_status status, struct qg_found *found, size_t count)
-{
-	struct qg_turn *turn = arg;
-	turn->lookup = NULL;
-	turn->messages = qg_prompt_messages(turn, found, status == QG_OK ? count : 0);
-	if (turn->messages == NULL) {
-		fail(turn, QG_NO_MEMORY, "the prompt: out of memory");
-		return;
-	}
-	ask_models(turn);
-}
-
-/* The questions that are open as one text, a line each. */
-static char *join(const struct qg_strings *questions)
-{
-	struct qg_buf text;
-	qg_buf_init(&text, MAX_QUESTION + QG_MAX_QUESTIONS);
-	for (size_t i = 0; i < questions->count; i++) {
-		qg_buf_printf(&text, "%s%s", i > 0 ? "\n" : "", questions->items[i]);
-	}
-	return qg_buf_steal(&text);
-}
-
-static void think(struct qg_turn *turn)
-{
-	turn->question = join(&turn->open);
-	if (turn->question == NULL) {
-		fail(turn, QG_NO_MEMORY, "out of memory");
-		return;
-	}
-	if (!qg_chain_wants_prompt(
-		    turn->request.config, turn->request.bot, turn->request.force_model)) {
-		ask_models(turn);
-		return;
-	}
-	turn->lookup = qg_lookup_start(
-		turn->request.loop, turn->request.role, &turn->open, on_found, turn);
-	if (turn->lookup == NULL) {
-		fail(turn, QG_BUSY, "the pool is full");
-	}
-}
-
-/* ---- the steps that need no waiting ---- */
-
 static void finish_faq(struct qg_turn *turn)
 {
-	say_faq(turn);
+	qg_turn_say_faq(turn);
 	qg_turn_say(turn, qg_role_words(turn->request.role, "source_faq", NULL));
 	json_object_del(turn->asker, "misses");
-	finish(turn, "faq", true);
+	qg_turn_note_saved(turn, "faq");
+	qg_turn_finish(turn, "faq", true);
 }
 
 static void keep_paused(struct qg_turn *turn)
@@ -308,7 +129,7 @@ static void keep_paused(struct qg_turn *turn)
 		json_object_set_new(turn->state, "paused_told", json_integer(turn->now));
 		qg_turn_say(turn, qg_role_words(turn->request.role, "paused", NULL));
 	}
-	finish(turn, "paused", false);
+	qg_turn_finish(turn, "paused", false);
 }
 
 static bool is_empty(const struct qg_message *message)
@@ -330,7 +151,7 @@ static void greet(struct qg_turn *turn)
 	const struct qg_message *last = qg_turn_last(turn);
 	if (json_array_size(last->attachments) > 0) {
 		qg_turn_say(turn, qg_role_words(role, "not_text", NULL));
-		finish(turn, "command", false);
+		qg_turn_finish(turn, "command", false);
 		return;
 	}
 	if (turn->request.history == NULL || turn->request.history[0] == '\0') {
@@ -340,33 +161,38 @@ static void greet(struct qg_turn *turn)
 	}
 	QG_AUTO(qg_str_free) char *suggested = qg_role_suggested(role);
 	qg_turn_say(turn, qg_role_words(role, "empty_message", "suggestions", suggested, NULL));
-	finish(turn, "command", false);
+	qg_turn_finish(turn, "command", false);
 }
 
-/* Commands are carried out in order; whether anything else was said. */
-static bool run_commands(struct qg_turn *turn, bool *asked)
+/* Commands are carried out in order. */
+static void run_commands(struct qg_turn *turn)
+{
+	for (size_t i = 0; i < turn->request.count; i++) {
+		turn->asked[i] = !qg_command_run(turn, turn->request.messages[i]);
+	}
+}
+
+static bool was_anything_asked(const struct qg_turn *turn)
 {
 	bool any = false;
 	for (size_t i = 0; i < turn->request.count; i++) {
-		const struct qg_message *message = turn->request.messages[i];
-		asked[i] = !qg_command_run(turn, message);
-		any |= asked[i];
+		any |= turn->asked[i];
 	}
 	return any;
 }
 
-static void answer(struct qg_turn *turn, const bool *asked)
+static void answer(struct qg_turn *turn)
 {
 	bool empty = true, good = true;
 	for (size_t i = 0; i < turn->request.count && good; i++) {
 		const struct qg_message *message = turn->request.messages[i];
-		if (asked[i] && !is_empty(message)) {
+		if (turn->asked[i] && !is_empty(message)) {
 			empty = false;
 			good = qg_turn_ask_faq(turn, message->text);
 		}
 	}
 	if (!good) {
-		fail(turn, QG_NO_MEMORY, "out of memory");
+		qg_turn_fail(turn, QG_NO_MEMORY, "out of memory");
 	} else if (empty) {
 		greet(turn);
 	} else if (turn->open.count == 0 && turn->faq.size > 0) {
@@ -374,14 +200,36 @@ static void answer(struct qg_turn *turn, const bool *asked)
 	} else if (turn->open.count == 0) { /* marks only: "？？" */
 		greet(turn);
 	} else {
-		think(turn);
+		qg_turn_think(turn);
+	}
+}
+
+void qg_turn_proceed(struct qg_turn *turn)
+{
+	int64_t quiet = 0;
+	if (!was_anything_asked(turn)) {
+		qg_turn_finish(turn, "command", false);
+	} else if ((quiet = qg_state_quiet(turn)) > 0) {
+		qg_handover_keep_quiet(turn, quiet);
+		qg_turn_finish(turn, "quiet", false);
+	} else if (qg_handover_wanted(turn)) {
+		qg_handover_do(turn);
+		qg_turn_finish(turn, "handover", true);
+	} else {
+		answer(turn);
 	}
 }
 
 static void step(struct qg_turn *turn)
 {
-	if (!qg_state_begin(turn)) {
-		fail(turn, QG_NO_MEMORY, "out of memory");
+	turn->asked = calloc(turn->request.count, sizeof(*turn->asked));
+	if (turn->asked == NULL || !qg_state_begin(turn)) {
+		qg_turn_fail(turn, QG_NO_MEMORY, "out of memory");
+		return;
+	}
+	if (!turn->request.enabled && qg_turn_last(turn)->chat_type == QG_CHAT_GROUP) {
+		qg_group_closed(turn);
+		qg_turn_finish(turn, turn->group == QG_GROUP_ENABLED ? "command" : "closed", false);
 		return;
 	}
 	if (turn->request.paused) {
@@ -389,24 +237,10 @@ static void step(struct qg_turn *turn)
 		return;
 	}
 	json_object_del(turn->state, "paused_told");
-	bool *asked = calloc(turn->request.count, sizeof(*asked));
-	if (asked == NULL) {
-		fail(turn, QG_NO_MEMORY, "out of memory");
-		return;
+	run_commands(turn);
+	if (!qg_turn_ask_desk(turn)) {
+		qg_turn_proceed(turn);
 	}
-	int64_t quiet = 0;
-	if (!run_commands(turn, asked)) {
-		finish(turn, "command", false);
-	} else if ((quiet = qg_state_quiet(turn)) > 0) {
-		qg_handover_keep_quiet(turn, quiet);
-		finish(turn, "quiet", false);
-	} else if (qg_handover_wanted(turn)) {
-		qg_handover_do(turn);
-		finish(turn, "handover", true);
-	} else {
-		answer(turn, asked);
-	}
-	free(asked);
 }
 
 static void begin(void *arg)
@@ -447,6 +281,7 @@ struct qg_turn *qg_turn_start(
 	turn->host = host;
 	turn->arg = arg;
 	turn->now = qg_clock_wall();
+	turn->began_us = qg_clock_mono_us();
 	turn->history = json_array();
 	turn->sources = json_array();
 	qg_buf_init(&turn->answer, QG_ANSWER_MAX + 4096);
@@ -471,7 +306,8 @@ struct qg_turn *qg_turn_start(
 
 const char *qg_turn_text(const struct qg_turn *turn)
 {
-	return turn->answer.data != NULL ? turn->answer.data : "";
+	const char *waiting = turn->busy_words != NULL ? turn->busy_words : "";
+	return turn->answer.size > 0 ? turn->answer.data : waiting;
 }
 
 void qg_turn_cancel(struct qg_turn *turn)

@@ -6,6 +6,7 @@
 #include "models/chain.h"
 #include "qg/turn.h"
 #include "role_parts.h"
+#include "tokens.h"
 
 #define QG_ANSWER_MAX                                                                              \
 	(192 * 1024) /* bytes of an answer, so that a reply with all around it stays in bounds */
@@ -23,6 +24,7 @@ struct qg_turn {
 	json_t *asker;	 /* this asker's part of it; borrowed */
 	json_t *history; /* to append */
 	bool forget_history, missed, handed_over;
+	int group; /* of qg_turn_result */
 
 	struct qg_buf answer; /* what will be said, so far */
 	json_t *sources;
@@ -34,16 +36,56 @@ struct qg_turn {
 	struct qg_ask ask;
 	char *question;	   /* of ask */
 	char *messages;	   /* of ask */
+	int64_t prompt_tokens; /* estimate of system and messages for any model, upper side */
+	struct qg_token_count prompt_count; /* the same, to be told for one model */
 	struct qg_buf faq; /* FAQ answers kept aside while a model is asked */
-	struct qg_usage usage;
-	bool generated;
+	struct qg_bill bill;
+	char *model;	   /* who answered, as the service names it; NULL: nobody */
+	const char *title; /* the same for people; borrowed from the config, or model; NULL: nobody */
+	bool generated, limited;
 	int64_t first_at;
+	uint64_t began_us;
+	struct qg_timer *busy; /* until something must be heard */
+	char *busy_words;
+
+	bool *asked; /* which messages are no commands */
+	bool at_desk;	    /* a question to the desk is open */
+	bool wants_figures; /* /usage */
+	char code[8];	    /* /绑定: six digits; "" for none */
 };
 
 /* Adds a paragraph to the answer. Takes text; NULL counts as no memory. */
 void qg_turn_say(struct qg_turn *turn, char *text);
 /* The last message of the batch. */
 const struct qg_message *qg_turn_last(const struct qg_turn *turn);
+/* The end: the turn is gone after either. way: how it was answered; remember: the talk goes into the history. */
+void qg_turn_finish(struct qg_turn *turn, const char *way, bool remember);
+void qg_turn_fail(struct qg_turn *turn, enum qg_status status, const char *words);
+/* What is left when commands were carried out and the desk was asked. */
+void qg_turn_proceed(struct qg_turn *turn);
+/* Says what the FAQ found. */
+void qg_turn_say_faq(struct qg_turn *turn);
+
+/* ---- turn_model.c ---- */
+
+/* Gives the open questions to the bot's models. */
+void qg_turn_think(struct qg_turn *turn);
+/* Whose calls they are. */
+struct qg_payer qg_turn_payer(const struct qg_turn *turn);
+
+/* ---- turn_reply.c ---- */
+
+/* The reply of all that was said. NULL: no memory. */
+struct qg_reply *qg_turn_make_reply(struct qg_turn *turn);
+/* Tells the desk of an answer that needed no model, where one is there that would have been asked. */
+void qg_turn_note_saved(struct qg_turn *turn, const char *way);
+/* "1,234". out: 32 bytes. */
+const char *qg_turn_number(int64_t number, char out[32]);
+
+/* ---- turn_desk.c ---- */
+
+/* Asks what commands want to know, then proceeds; false: there is nothing to ask. */
+bool qg_turn_ask_desk(struct qg_turn *turn);
 
 /* ---- turn_faq.c ---- */
 
@@ -64,11 +106,29 @@ int64_t qg_state_quiet(const struct qg_turn *turn);
 void qg_state_set_quiet(struct qg_turn *turn, int64_t until);
 /* Ends the quiet of all askers of the conversation; whether there was one. */
 bool qg_state_end_all_quiet(struct qg_turn *turn);
+/* Whether the conversation hears of that for the first time this day of the bot. */
+bool qg_state_first_today(struct qg_turn *turn, const char *what);
+/* "20261122" of the bot's clock; out: 12 bytes. */
+void qg_state_day(const struct qg_turn *turn, char out[12]);
 
 /* ---- commands.c ---- */
 
 /* Whether text is a command; then it was carried out and the answer said. */
 bool qg_command_run(struct qg_turn *turn, const struct qg_message *message);
+/* An admin of this bot. */
+bool qg_command_is_admin(const struct qg_turn *turn, const struct qg_message *message);
+
+/* ---- commands_group.c: who may be served where ---- */
+
+/* rest: what stands behind the command's word. */
+void qg_command_enable(struct qg_turn *turn, const struct qg_message *message, const char *rest);
+void qg_command_disable(struct qg_turn *turn, const struct qg_message *message, const char *rest);
+void qg_command_bind(struct qg_turn *turn, const struct qg_message *message, const char *rest);
+/* A turn in a group that no admin enabled. */
+void qg_group_closed(struct qg_turn *turn);
+/* For a group that is closed to all else: whether message is /启用, or a /绑定 that must hear that a code has no place
+ * here; then it was carried out. */
+bool qg_command_run_closed(struct qg_turn *turn, const struct qg_message *message);
 
 /* ---- handover.c ---- */
 
@@ -76,29 +136,30 @@ bool qg_command_run(struct qg_turn *turn, const struct qg_message *message);
 bool qg_handover_wanted(const struct qg_turn *turn);
 /* Says whom to call and keeps quiet for the asker from now on. */
 void qg_handover_do(struct qg_turn *turn);
-/* Counts a miss: says so, and hands over at the last one allowed. */
-void qg_handover_miss(struct qg_turn *turn);
+/* Says that nothing was found. counts: towards handing over, which is done at the last miss allowed. */
+void qg_handover_miss(struct qg_turn *turn, bool counts);
 /* Keeps quiet: a line to whom mentions the bot meanwhile, once in a while. */
 void qg_handover_keep_quiet(struct qg_turn *turn, int64_t until);
-/* "15:30" of a wall time; out: 6 bytes. */
-void qg_handover_time(int64_t wall, char out[6]);
+/* "15:30" of a wall time by the bot's clock; out: 6 bytes. */
+void qg_handover_time(const struct qg_turn *turn, int64_t wall, char out[6]);
 
 /* ---- history.c ---- */
 
 /* The messages of this turn, and its answer, as elements to append. false: no memory. */
 bool qg_history_add(struct qg_turn *turn);
-/* A stored history as an array; a line that is broken is left out. New reference; NULL for no
- * memory. */
-json_t *qg_history_read(const char *text);
-/* Where the part of the history begins that a prompt holds: it moves in blocks, so that a prefix
- * stays the same over many turns. */
-size_t qg_history_start(const json_t *history);
+/* Appends what a prompt holds of a stored history: elements of a JSON array, a comma behind each; and their tokens
+ * to the count. NULL: none. */
+void qg_history_join(const char *history, struct qg_buf *out, struct qg_token_count *tokens);
 
 /* ---- prompt.c ---- */
 
 /* The messages of a prompt as qg_ask wants them: history, then what was found, sender, time and
- * question, all people's words fenced. Yours to free; NULL for no memory. */
-char *qg_prompt_messages(
-	const struct qg_turn *turn, const struct qg_found *found, size_t found_count);
+ * question, all people's words fenced. Yours to free; NULL for no memory. Sets prompt_tokens. */
+char *qg_prompt_messages(struct qg_turn *turn, const struct qg_found *found, size_t found_count);
+/* Appends what a message's sender says, fenced: the first size bytes of text. */
+void qg_prompt_add_speech(
+	struct qg_buf *out, const struct qg_message *message, const char *text, size_t size);
+/* Appends {"role":...,"content":...}. */
+void qg_prompt_add_message(struct qg_buf *out, const char *role, const struct qg_buf *content);
 
 #endif

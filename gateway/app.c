@@ -1,7 +1,7 @@
 /* app.c - a running process: owns all long-lived objects, starts them in order and stops them in reverse.
  *
  *   config, limits, folders, own name  ->  loop, signals  ->  (a wall clock that can be true)
- *   ->  Redis, queue  ->  roles  ->  doors (HTTP)  ->  watchers
+ *   ->  Redis, HTTP client, queue  ->  roles  ->  doors (HTTP)  ->  watchers
  *
  * The end has three steps, each with its share of ten seconds: turns finish or are given back, replies leave and
  * links close, connections end. Readiness says 503 from the first moment; the doors stay open until the roles
@@ -47,7 +47,8 @@ struct app {
 	struct qg_gateway *gateway;
 	struct qg_worker *worker;
 	struct qg_ops *ops;
-	struct qg_http_server *hooks, *admin;
+	struct qg_app_http *http;
+	struct qg_app_doors *doors;
 	struct qg_app_reload *reload;
 	struct qg_app_pressure *pressure;
 	struct qg_metric *loop_lag;
@@ -131,9 +132,9 @@ static void redis_changed(void *arg, bool up)
 	app->was_ready = true;
 	qg_log_info(NULL, "ready after %llu ms",
 		(unsigned long long)((qg_clock_mono_us() - app->born_us) / 1000));
-	if (app->admin) {
-		qg_app_announce(&app->core, qg_http_server_address(app->admin),
-			qg_ops_token(app->ops), qg_ops_token_path(app->ops));
+	if (app->doors) {
+		qg_app_announce(&app->core, qg_app_doors_admin(app->doors), qg_ops_token(app->ops),
+			qg_ops_token_path(app->ops));
 	}
 	if (app->core.config->durability_always &&
 		qg_str_equal(app->core.config->redis, "embedded")) {
@@ -148,24 +149,6 @@ static void wrong_redis(void *arg)
 	qg_loop_stop(app->core.loop);
 }
 
-static void settings_to_doors(struct app *app)
-{
-	const struct qg_config *config = app->core.config;
-	struct qg_http_server *const doors[] = {app->hooks, app->admin};
-	for (size_t i = 0; i < 2; i++) {
-		if (!doors[i]) {
-			continue;
-		}
-		qg_http_server_set_connections_per_address(
-			doors[i], config->connections_per_address);
-		if (qg_http_server_trust(doors[i],
-			    (const char *const *)config->trusted_proxies.items,
-			    config->trusted_proxies.count) != QG_OK) {
-			qg_log_error(NULL, "trusted_proxies: the new list is not in force");
-		}
-	}
-}
-
 static void config_changed(void *arg, struct qg_config *next)
 {
 	struct app *app = arg;
@@ -178,7 +161,9 @@ static void config_changed(void *arg, struct qg_config *next)
 	}
 	free(keys);
 	app->core.config = next;
-	settings_to_doors(app);
+	if (app->doors) {
+		qg_app_doors_apply(app->doors);
+	}
 	if (app->gateway) {
 		qg_gateway_reload(app->gateway);
 	}
@@ -202,24 +187,10 @@ static void doors_closed(void *arg)
 	qg_loop_stop(app->core.loop);
 }
 
-static void hooks_closed(void *arg)
-{
-	struct app *app = arg;
-	if (app->admin) {
-		qg_http_server_drain(app->admin, DRAIN_DOORS_MS, doors_closed, app);
-	} else {
-		doors_closed(app);
-	}
-}
-
 static void sends_done(void *arg)
 {
 	struct app *app = arg;
-	if (app->hooks) {
-		qg_http_server_drain(app->hooks, DRAIN_DOORS_MS, hooks_closed, app);
-	} else {
-		hooks_closed(app);
-	}
+	qg_app_doors_drain(app->doors, DRAIN_DOORS_MS, doors_closed, app);
 }
 
 static void turns_done(void *arg)
@@ -263,33 +234,9 @@ static void on_signal(void *arg, int number)
 
 /* ---- start ---- */
 
-static bool open_doors(struct app *app)
-{
-	char error[128] = "";
-	struct qg_http_limits limits;
-	qg_http_limits_init(&limits);
-	limits.connections_per_address = app->core.config->connections_per_address;
-	app->hooks = qg_http_server_create(app->core.loop, app->core.config->listen, &limits,
-		qg_ops_on_hooks, app->ops, error);
-	if (!app->hooks) {
-		qg_log_error(NULL, "listen: %s: %s", app->core.config->listen, error);
-		return false;
-	}
-	app->admin = qg_http_server_create(app->core.loop, app->core.config->admin_listen, &limits,
-		qg_ops_on_admin, app->ops, error);
-	if (!app->admin) {
-		qg_log_error(NULL, "admin_listen: %s: %s", app->core.config->admin_listen, error);
-		return false;
-	}
-	settings_to_doors(app);
-	qg_ops_set_doors(app->ops, app->hooks, app->admin);
-	qg_log_info(NULL, "listening on %s, admin on %s", qg_http_server_address(app->hooks),
-		qg_http_server_address(app->admin));
-	return true;
-}
-
 static bool create_roles(struct app *app)
 {
+	app->core.both_roles = app->options->gateway && app->options->agents;
 	if (app->options->gateway) {
 		app->gateway = qg_gateway_create(&app->core);
 	}
@@ -310,12 +257,14 @@ static bool start(struct app *app)
 	if (!app->redis) {
 		return false;
 	}
+	app->http = qg_app_http_create(core);
 	core->queue = qg_queue_create(core->redis, core->config->partitions, core->process);
-	if (!core->queue || !create_roles(app)) {
+	if (!app->http || !core->queue || !create_roles(app)) {
 		return false;
 	}
 	app->ops = qg_ops_create(core, app->gateway);
-	if (!app->ops || (app->gateway && !open_doors(app))) {
+	app->doors = app->ops && app->gateway ? qg_app_doors_open(core, app->ops) : NULL;
+	if (!app->ops || (app->gateway && !app->doors)) {
 		return false;
 	}
 	app->pressure = qg_app_pressure_create(core);
@@ -405,11 +354,11 @@ static void stop(struct app *app)
 	}
 	qg_app_reload_destroy(app->reload);
 	qg_app_pressure_destroy(app->pressure);
-	qg_http_server_destroy(app->admin);
-	qg_http_server_destroy(app->hooks);
+	qg_app_doors_destroy(app->doors);
 	qg_ops_destroy(app->ops);
 	qg_worker_destroy(app->worker);
 	qg_gateway_destroy(app->gateway);
+	qg_app_http_destroy(app->http);
 	qg_queue_destroy(core->queue);
 	qg_app_redis_destroy(app->redis);
 	qg_timer_destroy(app->deadline);

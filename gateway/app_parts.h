@@ -55,6 +55,38 @@ void qg_app_pressure_destroy(struct qg_app_pressure *pressure);
 /* In a pool thread: 50 fsyncs in data_dir; says when `everysec` is wiser. */
 void qg_app_measure_fsync(struct qg_core *core);
 
+/* ---- app_http.c: requests to models and platforms ---- */
+
+struct qg_app_http;
+
+/* core->http, with the certificates of QUNGONG_CA_FILE and its figures in the metrics. NULL after logging why. */
+struct qg_app_http *qg_app_http_create(struct qg_core *core);
+/* core->http is NULL from then on. Accepts NULL. */
+void qg_app_http_destroy(struct qg_app_http *http);
+
+/* ---- app_doors.c: the two listeners ---- */
+
+struct qg_app_doors;
+struct qg_ops;
+
+/* Opens both. NULL after logging why. */
+struct qg_app_doors *qg_app_doors_open(struct qg_core *core, struct qg_ops *ops);
+/* What of the config in force is theirs and needs no restart; the files of TLS are read again. */
+void qg_app_doors_apply(struct qg_app_doors *doors);
+/* "127.0.0.1:8081" as bound. */
+const char *qg_app_doors_admin(const struct qg_app_doors *doors);
+/* Ends their connections, one door after the other; closed(arg) follows. Each gets ms. NULL: none is open. */
+void qg_app_doors_drain(
+	struct qg_app_doors *doors, unsigned ms, void (*closed)(void *arg), void *arg);
+void qg_app_doors_destroy(struct qg_app_doors *doors);
+
+/* ---- app_models.c: what a config says about models and accounts ---- */
+
+bool qg_app_has_provider(const char *provider);
+void qg_app_check_models(const struct qg_config *config, const struct qg_bot_config *bot,
+	const struct qg_tree *tree, struct qg_problems *problems);
+char *qg_app_account(const struct qg_bot_config *bot);
+
 /* ---- app_announce.c: what `run` tells the person who started it ---- */
 
 /* The links of the web bots to a terminal, else where the token lies. address: as bound. */

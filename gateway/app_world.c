@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app_parts.h"
 #include "qg/adapter.h"
+#include "qg/model.h"
 #include "qg/role.h"
 #include "qg/str.h"
 
@@ -130,6 +132,10 @@ const struct qg_config_world *qg_app_world(void)
 	static struct qg_config_world world = {
 		.platform_options = platform_options,
 		.check_bot = check_bot,
+		.check_model = qg_endpoint_check,
+		.has_provider = qg_app_has_provider,
+		.check_models = qg_app_check_models,
+		.account = qg_app_account,
 		.template_defaults = template_defaults,
 		.template_folder = template_folder,
 	};

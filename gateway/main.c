@@ -11,8 +11,6 @@
 #include "cli/cli.h"
 
 /* Verbs of the contract that come with later parts: refused by name, with their place in the list. */
-static const struct qg_verb usage_verb = {"usage",
-	"[--since D] [--until D] [--month M] [--by KEYS] [--csv]", "用量和费用 · tokens and money"};
 static const struct qg_verb doctor_verb = {
 	"doctor", "[--data]", "体检凭据、权限、连接、模型 · checks credentials, links, models"};
 static const struct qg_verb records_verb = {
@@ -38,9 +36,9 @@ static const struct qg_verb *const verbs[] = {
 	&qg_cli_resume,
 	&qg_cli_chat,
 	&qg_cli_test,
+	&qg_cli_usage,
 	&qg_cli_queue,
 	&qg_cli_version,
-	&usage_verb,
 	&doctor_verb,
 	&records_verb,
 	&backup_verb,

@@ -289,6 +289,7 @@ const struct qg_adapter qg_adapter_web = {
 	.can = {.hears_all = true,
 		.streams = true,
 		.drafts_everywhere = true,
+		.shows_fields = true, /* events of their own */
 		.redelivers = true, /* the page keeps what was not accepted and sends it again */
 		.part_bytes = QG_REPLY_MAX,
 		.dedupe_ms = 60 * 60 * 1000,

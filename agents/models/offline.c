@@ -77,7 +77,8 @@ static void found(void *arg, enum qg_status status, struct qg_found *found, size
 	struct state *state = call->state;
 	const struct qg_role *role = call->ask->role;
 	state->lookup = NULL;
-	struct qg_model_result result = {.model = "offline", .has_usage = true, .missed = true};
+	struct qg_model_result result = {
+		.model = "offline", .has_usage = true, .missed = true, .retry_after_ms = -1};
 	json_auto_t *sources = json_array();
 	if (status != QG_OK || sources == NULL) {
 		result.error = QG_MODEL_SERVER;

@@ -206,7 +206,11 @@ static void end(struct job *job, enum qg_model_error error, const char *words)
 {
 	struct qg_model_call *call = job->call;
 	const struct entry *entry = job->entry;
-	struct qg_model_result result = {.error = error, .words = words, .generated = true};
+	struct qg_model_result result = {.error = error,
+		.words = words,
+		.generated = true,
+		.sent = true,
+		.retry_after_ms = -1};
 	if (entry != NULL && entry->has_usage && error == QG_MODEL_NONE) {
 		result.has_usage = true;
 		result.tokens.input = entry->input;

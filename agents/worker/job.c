@@ -41,6 +41,8 @@ static void destroy(struct job *job)
 	qg_reply_destroy(job->reply);
 	json_decref(job->history);
 	json_decref(job->state_after);
+	free(job->enable);
+	free(job->disable);
 	free(job->reason);
 	qg_role_release(job->role);
 	qg_config_release(job->config);
@@ -62,6 +64,7 @@ static void leave(struct job *job)
 		qg_turn_cancel(job->turn);
 		job->turn = NULL;
 	}
+	desk_leave(job);
 }
 
 static bool busy(const struct job *job)
@@ -120,6 +123,7 @@ void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_s
 		return; /* no memory: without a beat the entry is taken over, by us or by others */
 	}
 	job->worker = worker;
+	desk_open(job);
 	job->bot = bot;
 	job->entry = *entry;
 	*entry = (struct qg_entry){0};
@@ -191,26 +195,28 @@ static void ended(void *arg, enum qg_status status)
 {
 	struct job *job = arg;
 	job->in_flight = false;
-	if (is_over(job)) {
+	if (is_over(job) || worker_repeats(status)) {
 		return;
 	}
-	switch (status) {
-	case QG_OK:
+	if (status == QG_OK) {
 		end(job);
-		break;
-	case QG_STALE:
+	} else if (status == QG_STALE) {
 		stale(job);
-		break;
-	case QG_AWAY:
-	case QG_TIMEOUT:
-	case QG_CANCELLED:
-	case QG_BUSY:
-	case QG_NO_MEMORY:
-		break; /* sent again when Redis is back, or has room, by the next beat */
-	default:
+	} else {
 		not_stored(job, status);
-		break;
 	}
+}
+
+/* What an admin said of the group; false for no memory. */
+static bool keep_group(struct job *job, const struct qg_turn_result *result)
+{
+	const char *chat = job->batch.messages[job->batch.count - 1]->chat;
+	char **kept = result->group == QG_GROUP_ENABLED ? &job->enable : &job->disable;
+	if (result->group == QG_GROUP_STAYS) {
+		return true;
+	}
+	*kept = qg_str_copy(chat);
+	return *kept != NULL;
 }
 
 static void keep_result(struct job *job, struct qg_turn_result *result)
@@ -254,11 +260,19 @@ static void finished(
 {
 	struct job *job = arg;
 	job->turn = NULL;
+	if (status == QG_STALE) {
+		stale(job);
+		return;
+	}
 	if (status != QG_OK) {
 		qg_log_warn(job->entry.bot, "turn of %s failed (%u before): %s",
 			job->entry.conversation, job->batch.failures,
 			words != NULL ? words : qg_status_text(status));
 		fail_turn(job, words);
+		return;
+	}
+	if (!keep_group(job, result)) {
+		fail_turn(job, "out of memory");
 		return;
 	}
 	count_turn(job, result);
@@ -274,6 +288,30 @@ static void draft(void *arg, const char *reply_id, const char *text)
 
 static const struct qg_turn_host turn_host = {.draft = draft, .finished = finished};
 
+static bool is_web(const struct qg_bot_config *bot)
+{
+	return strcmp(bot->platform, "web") == 0;
+}
+
+/* Whether the bot works in this chat: the config or an admin says so, and it always does in a direct chat. */
+static bool is_enabled(const struct job *job, const struct qg_bot_config *bot)
+{
+	const struct qg_message *last = job->batch.messages[job->batch.count - 1];
+	return job->batch.enabled || bot->any_chat || is_web(bot) ||
+	       last->chat_type == QG_CHAT_DIRECT || qg_strings_has(&bot->chats, last->chat);
+}
+
+/* Admins of the config and those bound by a code. Anybody may write under any name on the web: there only what the
+ * platform itself proved counts. */
+static void name_admins(struct job *job, const struct qg_bot_config *bot)
+{
+	for (size_t i = 0; i < job->batch.count && !is_web(bot); i++) {
+		struct qg_message *message = job->batch.messages[i];
+		message->sender_is_admin = message->sender_is_admin || job->batch.bound ||
+					   qg_strings_has(&bot->admins, message->sender);
+	}
+}
+
 static void run_turn(struct job *job)
 {
 	const struct qg_bot_config *bot = qg_config_bot(job->config, job->entry.bot);
@@ -281,7 +319,10 @@ static void run_turn(struct job *job)
 		job_give_back(job);
 		return;
 	}
+	name_admins(job, bot);
 	struct qg_turn_request request = {.loop = job->worker->core->loop,
+		.endpoints = job->worker->endpoints,
+		.desk = &job->desk,
 		.config = job->config,
 		.bot = bot,
 		.role = job->role,
@@ -292,6 +333,7 @@ static void run_turn(struct job *job)
 		.history = job->batch.history,
 		.state = job->batch.state,
 		.paused = job->batch.paused,
+		.enabled = is_enabled(job, bot),
 		.failures = job->batch.failures};
 	int64_t waited = qg_clock_wall() - job->batch.stored_at[0];
 	qg_metric_observe_us(job->worker->wait_seconds, waited > 0 ? (uint64_t)waited * 1000 : 0);
@@ -314,31 +356,20 @@ static void took(void *arg, enum qg_status status, struct qg_batch *batch)
 		job_proceed(job);
 		return;
 	}
-	switch (status) {
-	case QG_OK:
+	if (status == QG_OK) {
 		job->batch = *batch;
 		*batch = (struct qg_batch){0};
 		qg_log_debug(job->entry.bot, "turn of %s begins, %zu messages, try %u",
 			job->entry.conversation, job->batch.count, job->entry.try);
 		run_turn(job);
-		break;
-	case QG_EMPTY:
+	} else if (status == QG_EMPTY) {
 		job_drop(job, "nothing left");
-		break;
-	case QG_STALE:
+	} else if (status == QG_STALE) {
 		stale(job);
-		break;
-	case QG_AWAY:
-	case QG_TIMEOUT:
-	case QG_CANCELLED:
-	case QG_BUSY:
-	case QG_NO_MEMORY:
-		break; /* sent again when Redis is back, or has room, by the next beat */
-	default:
+	} else if (!worker_repeats(status)) {
 		qg_log_error(job->entry.bot, "batch of %s cannot be read: %s",
 			job->entry.conversation, qg_status_text(status));
 		fail_turn(job, "the batch cannot be read");
-		break;
 	}
 }
 
@@ -355,7 +386,9 @@ static void send_done(struct job *job)
 		.reply_count = job->reply != NULL ? 1 : 0,
 		.history = job->history,
 		.forget_history = job->forget_history,
-		.state = job->state_after};
+		.state = job->state_after,
+		.enable = job->enable,
+		.disable = job->disable};
 	job->in_flight = true;
 	qg_queue_done(job->worker->core->queue, &job->entry, &done, ended, job);
 }

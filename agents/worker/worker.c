@@ -12,12 +12,19 @@
 
 #include "qg/clock.h"
 #include "qg/log.h"
+#include "qg/model.h"
 #include "qg/str.h"
 
 unsigned worker_free_slots(const struct qg_worker *worker)
 {
 	unsigned taken = worker->job_count + worker->reserved + worker->claiming;
 	return taken < SLOTS ? SLOTS - taken : 0;
+}
+
+bool worker_repeats(enum qg_status status)
+{
+	return status == QG_AWAY || status == QG_TIMEOUT || status == QG_CANCELLED ||
+	       status == QG_BUSY || status == QG_NO_MEMORY;
 }
 
 static bool may_pull(const struct qg_worker *worker)
@@ -146,6 +153,7 @@ static void look(void *arg)
 	if (worker->up) {
 		ring_all(worker);
 		watch_look(worker);
+		desk_look(worker);
 	}
 	qg_metric_set(worker->running, worker->job_count);
 }
@@ -191,7 +199,8 @@ static void let_go(struct qg_worker *worker, bool suspect)
 void worker_settle(struct qg_worker *worker)
 {
 	bool coming = worker->reserved > 0 || worker->claiming > 0;
-	if (worker->drained != NULL && worker->job_count == 0 && !coming) {
+	if (worker->drained != NULL && worker->job_count == 0 && !coming &&
+		worker->closing_count == 0) {
 		drain_over(worker);
 		return;
 	}
@@ -234,6 +243,7 @@ void qg_worker_drain(
 	struct qg_worker *worker, unsigned timeout_ms, void (*drained)(void *arg), void *arg)
 {
 	worker->draining = true;
+	mover_stop(worker->mover);
 	worker->drained = drained;
 	worker->drained_arg = arg;
 	worker->drain_until = qg_clock_mono() + (timeout_ms > 1000 ? timeout_ms - 1000 : 0);
@@ -250,6 +260,7 @@ void qg_worker_drain(
 void qg_worker_redis_changed(struct qg_worker *worker, bool up)
 {
 	worker->up = up;
+	mover_redis_changed(worker->mover, up);
 	if (!up) {
 		return;
 	}
@@ -300,6 +311,11 @@ static void make_metrics(struct qg_worker *worker)
 		"turns_stale_total", NULL, "Turns dropped because somebody took over");
 	worker->claimed = qg_metric_counter(
 		"turns_claimed_total", NULL, "Turns taken over from silent workers");
+	worker->calls_waiting = qg_metric_gauge(
+		"calls_unbooked", NULL, "Ends of model calls that Redis has not confirmed yet");
+	worker->calls_lost = qg_metric_counter("calls_lost_total", NULL,
+		"Ends of model calls that could not be booked, and stand in the ledger as "
+		"estimated");
 }
 
 struct qg_worker *qg_worker_create(struct qg_core *core)
@@ -312,14 +328,19 @@ struct qg_worker *qg_worker_create(struct qg_core *core)
 	worker->wall_ahead = qg_clock_wall() - (int64_t)qg_clock_mono();
 	qg_list_init(&worker->jobs);
 	qg_list_init(&worker->bots);
+	qg_list_init(&worker->questions);
+	qg_list_init(&worker->closings);
+	qg_list_init(&worker->notices);
 	worker->partition_count = qg_queue_partitions(core->queue);
 	worker->partitions = calloc(worker->partition_count, sizeof(*worker->partitions));
 	worker->look_timer = qg_timer_create(core->loop, look, worker);
 	worker->beat_timer = qg_timer_create(core->loop, beat, worker);
 	worker->drain_timer = qg_timer_create(core->loop, drain_tick, worker);
+	worker->endpoints = qg_endpoints_create(core->loop, core->http);
+	worker->mover = mover_create(worker);
 	if (worker->partitions == NULL || worker->look_timer == NULL ||
 		worker->beat_timer == NULL || worker->drain_timer == NULL ||
-		!listen_to_bells(worker)) {
+		worker->endpoints == NULL || worker->mover == NULL || !listen_to_bells(worker)) {
 		qg_worker_destroy(worker);
 		return NULL;
 	}
@@ -350,8 +371,12 @@ void qg_worker_destroy(struct qg_worker *worker)
 		job->beat_sent = 0;
 		job_drop(job, "the process ends");
 	}
+	mover_destroy(worker->mover);
+	desk_finish(worker);
+	notices_finish(worker);
 	watch_finish(worker);
 	roles_finish(worker);
+	qg_endpoints_destroy(worker->endpoints);
 	qg_timer_destroy(worker->look_timer);
 	qg_timer_destroy(worker->beat_timer);
 	qg_timer_destroy(worker->drain_timer);

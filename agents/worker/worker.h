@@ -3,6 +3,8 @@
 #define QG_WORKER_H
 
 #include "qg/core.h"
+#include "qg/desk.h"
+#include "qg/ledger.h"
 #include "qg/list.h"
 #include "qg/metrics.h"
 #include "qg/queue.h"
@@ -19,6 +21,7 @@ enum {
 	WAYS = 12,	       /* in which a turn may be answered */
 	DRAFT_MS = 300,	       /* between two snapshots of an answer */
 	RETRY_MOST_MS = 60000, /* how long a failed batch waits at most */
+	CLOSINGS_MOST = 10000, /* ends of calls that Redis has not confirmed yet */
 };
 
 /* A bot's role as it is in force; a turn keeps the one it began with. */
@@ -53,9 +56,11 @@ struct job {
 	struct qg_entry entry;
 	struct qg_batch batch;
 	struct qg_turn *turn;
+	struct qg_desk desk; /* what its turn asks, under its fence */
 	enum job_state state;
 	bool in_flight;	    /* the script of this state was sent and is not answered */
 	bool doomed;	    /* dropped while a script was in flight: goes when that is answered */
+	bool starved;	    /* there was no memory to ask what its turn wanted to know */
 	uint64_t confirmed; /* mono ms at which the last confirmed beat (or the pull) was sent */
 	uint64_t beat_sent; /* 0: none outstanding */
 	uint64_t started_us;
@@ -63,7 +68,8 @@ struct job {
 	struct qg_reply *reply;
 	json_t *history, *state_after;
 	bool forget_history;
-	char *reason; /* of a failure */
+	char *enable, *disable; /* the chat, where an admin said so */
+	char *reason;		/* of a failure */
 	/* drafts */
 	struct qg_timer *draft_timer;
 	char *draft_reply;
@@ -98,7 +104,11 @@ struct qg_worker {
 	struct qg_redis_listener *listener;
 	struct qg_timer *look_timer, *beat_timer, *drain_timer;
 	struct qg_list jobs, bots;
-	unsigned job_count, held_count, suspect_count;
+	struct qg_list questions, closings,
+		notices; /* of turns; ends of calls; budgets nearly used */
+	struct qg_endpoints *endpoints;
+	struct mover *mover;
+	unsigned job_count, held_count, suspect_count, closing_count;
 	unsigned reserved, claiming; /* slots promised to pulls and claims in flight */
 	struct partition *partitions;
 	unsigned partition_count, next;
@@ -108,6 +118,7 @@ struct qg_worker {
 	void *drained_arg;
 	uint64_t drain_until;
 	struct qg_metric *running, *turn_seconds, *wait_seconds, *stale, *claimed;
+	struct qg_metric *calls_waiting, *calls_lost;
 };
 
 /* worker.c */
@@ -116,6 +127,8 @@ void worker_ring(struct qg_worker *worker, unsigned partition);
 unsigned worker_free_slots(const struct qg_worker *worker);
 /* Jobs, pulls or claims have ended: perhaps held ones may begin, perhaps the drain is over. */
 void worker_settle(struct qg_worker *worker);
+/* The outcome is unknown or only put off: the same script is sent again when Redis is back, or has room. */
+bool worker_repeats(enum qg_status status);
 
 /* roles.c */
 void roles_sync(struct qg_worker *worker);
@@ -140,6 +153,32 @@ void job_collect(struct job *job);
 /* jobdraft.c */
 void job_draft(struct job *job, const char *reply_id);
 void job_draft_finish(struct job *job);
+
+/* desk.c */
+/* The desk of a job, for its turn; desk_leave() when the job goes. */
+void desk_open(struct job *job);
+void desk_leave(struct job *job);
+/* Asks and books again what Redis did not answer; each second, and when Redis is back. */
+void desk_look(struct qg_worker *worker);
+void desk_finish(struct qg_worker *worker);
+
+/* call.c */
+/* A deep copy: what it points to belongs to it. false for no memory, and it is empty. */
+QG_MUST_CHECK bool call_copy(const struct qg_call *call, struct qg_call *copy_out);
+void call_free(struct qg_call *copy);
+
+/* notice.c */
+/* Tells the admins, once, that most of a budget is used. */
+void notice_near(struct qg_worker *worker, const struct qg_call *call, const struct qg_near *near);
+void notices_finish(struct qg_worker *worker);
+
+/* mover.c */
+/* NULL for no memory. */
+struct mover *mover_create(struct qg_worker *worker);
+void mover_redis_changed(struct mover *mover, bool up);
+/* Others may have the ledger; what is under way ends. */
+void mover_stop(struct mover *mover);
+void mover_destroy(struct mover *mover);
 
 /* watch.c */
 void watch_beat(struct qg_worker *worker);

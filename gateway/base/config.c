@@ -70,7 +70,8 @@ void qg_config_release(struct qg_config *config)
 		explicit_bzero(config->redis, strlen(config->redis));
 	}
 	char *texts[] = {config->path, config->dir, config->listen, config->admin_listen,
-		config->data_dir, config->redis, config->timezone, config->language};
+		config->data_dir, config->redis, config->timezone, config->language,
+		config->tls_cert, config->tls_key};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		free(texts[i]);
 	}
@@ -181,6 +182,8 @@ char *qg_config_restart_keys(const struct qg_config *before, const struct qg_con
 		{"data_dir", !qg_str_equal(before->data_dir, after->data_dir)},
 		{"durability", before->durability_always != after->durability_always},
 		{"partitions", before->partitions != after->partitions},
+		/* other files are taken as they come; a listener does not go back to plain text */
+		{"tls", before->tls_cert != NULL && after->tls_cert == NULL},
 	};
 	struct qg_buf names;
 	qg_buf_init(&names, 256);

@@ -1,5 +1,5 @@
-/* config_across.c - what must hold between the files: a bot's name once, no customer in another's
- * knowledge.
+/* config_across.c - what must hold between the files: a bot's name once, bots of one app apart, no
+ * customer in another's knowledge.
  *
  * Who came later gives way: the later file, unless the running config already gave it the name. A
  * file that breaks a rule is failed as a whole and keeps its last good state. */
@@ -144,8 +144,106 @@ static void check_knowledge(struct qg_config_loader *loader)
 	}
 }
 
+/* ---- accounts ---- */
+
+/* A bot of an account that others use too. */
+struct user {
+	char *account; /* platform and account */
+	const struct qg_bot_config *bot;
+	const struct qg_tree *tree;
+	size_t source, order;
+};
+
+static int compare_users(const void *left, const void *right)
+{
+	const struct user *a = left, *b = right;
+	int order = strcmp(a->account, b->account);
+	return order != 0 ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+static size_t collect_users(struct qg_config_loader *loader, struct user *users)
+{
+	size_t count = 0, order = 0;
+	for (size_t i = 0; i < loader->source_count; i++) {
+		const struct qg_config_source *source = &loader->sources[i];
+		size_t bots = source->part != NULL ? source->part->bot_count : 0;
+		for (size_t k = 0; k < bots; k++) {
+			const struct qg_bot_config *bot = &source->part->bots[k];
+			bool whole = bot->fingerprint[0] != '\0';
+			char *name = whole ? loader->world->account(bot) : NULL;
+			if (name != NULL) {
+				users[count++] =
+					(struct user){qg_str_printf("%s %s", bot->platform, name),
+						bot, source->bot_trees[k], i, order++};
+			}
+			free(name);
+			if (count > 0 && users[count - 1].account == NULL) {
+				count--; /* no memory: this one goes unchecked */
+			}
+		}
+	}
+	return count;
+}
+
+static const char *shared_chat(const struct qg_bot_config *a, const struct qg_bot_config *b)
+{
+	for (size_t i = 0; i < b->chats.count; i++) {
+		if (qg_strings_has(&a->chats, b->chats.items[i])) {
+			return b->chats.items[i];
+		}
+	}
+	return NULL;
+}
+
+/* Two bots of one account hear the same messages: it must be plain which of them answers. Another customer's bot
+ * is not named. */
+static void check_pair(
+	struct qg_config_loader *loader, const struct user *first, const struct user *second)
+{
+	const struct qg_tree *at = qg_tree_get(second->tree, "chats");
+	const char *chat = shared_chat(first->bot, second->bot);
+	bool own = qg_str_equal(first->bot->customer, second->bot->customer);
+	const char *other = own ? first->bot->name : "another bot";
+	at = at != NULL ? at : second->tree;
+	if (first->bot->chats.count == 0 && second->bot->chats.count == 0) {
+		qg_problem_error(loader->problems, at,
+			"has the same app as %s: list in `chats` the groups that each of them "
+			"serves; one at most may do without",
+			other);
+	} else if (chat != NULL) {
+		qg_problem_error(loader->problems, at,
+			"has the same app as %s, and both list the chat '%s': only one can answer "
+			"there",
+			other, chat);
+	} else {
+		return;
+	}
+	loader->sources[second->source].failed = true;
+}
+
+static void check_accounts(struct qg_config_loader *loader)
+{
+	size_t room = loader->world->account != NULL ? count_bots(loader) : 0;
+	struct user *users = room > 0 ? calloc(room, sizeof(*users)) : NULL;
+	if (users == NULL) {
+		return;
+	}
+	size_t count = collect_users(loader, users);
+	qsort(users, count, sizeof(*users), compare_users);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = i; k-- > 0 && strcmp(users[k].account, users[i].account) == 0;) {
+			check_pair(loader, &users[k], &users[i]);
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		free(users[i].account);
+	}
+	free(users);
+}
+
 void qg_config_check_across(struct qg_config_loader *loader)
 {
 	check_bot_names(loader);
+	check_accounts(loader);
 	check_knowledge(loader);
 }

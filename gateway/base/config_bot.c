@@ -260,14 +260,10 @@ static void read_people(struct reading *r)
 
 static void read_budget(struct reading *r)
 {
-	const struct qg_tree *value = qg_option_find(r->layers, "budget");
-	struct qg_config_money money = {0};
-	if (value == NULL) {
-		return;
-	}
-	const struct qg_tree *layers[] = {value, NULL};
-	qg_option_fill(qg_config_budget_table, layers, NULL, NULL, &money, r->problems);
-	r->bot->at_limit = (enum qg_at_limit)money.at_limit;
+	struct qg_budget *limits = &r->bot->limits;
+	*limits = r->source->customer_limits;
+	qg_config_read_budget(
+		qg_option_find(r->layers, "budget"), limits, &r->bot->at_limit, r->problems);
 }
 
 /* ---- what the bot knows ---- */
@@ -375,7 +371,7 @@ static void read_bot(struct reading *r)
 	if (bot->duty == NULL || bot->people == NULL) {
 		qg_problem_error(r->problems, r->tree, "out of memory");
 	}
-	qg_config_resolve_models(r->loader, r->source, bot, r->layers);
+	qg_config_resolve_models(r->loader, r->source, bot, r->own);
 }
 
 static void read_one(struct qg_config_loader *loader, size_t index, const struct qg_tree *tree)
@@ -402,8 +398,11 @@ static void read_one(struct qg_config_loader *loader, size_t index, const struct
 	if (loader->problems->errors == before && loader->world->check_bot != NULL) {
 		loader->world->check_bot(r.bot, tree, loader->problems);
 	}
+	if (loader->problems->errors == before && loader->world->check_models != NULL) {
+		loader->world->check_models(&loader->view, r.bot, tree, loader->problems);
+	}
 	if (loader->problems->errors == before) {
-		qg_config_fingerprint(loader, source->part, r.bot);
+		qg_config_fingerprint(loader, r.bot);
 	}
 }
 

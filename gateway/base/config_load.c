@@ -38,6 +38,33 @@ static bool begin(struct qg_config_loader *loader, const char *path)
 	return qg_config_open_sources(loader, path);
 }
 
+/* The endpoints that bots of this file can name, as the world looks them up. */
+static bool open_view(struct qg_config_loader *loader, const struct qg_config_source *source)
+{
+	const struct qg_config_part *places[] = {loader->sources->part, source->part};
+	size_t last = source == loader->sources ? 1 : 2, room = 0;
+	for (size_t p = 0; p < last; p++) {
+		room += places[p] != NULL ? places[p]->model_count : 0;
+	}
+	struct qg_model_config *models = calloc(room + 1, sizeof(*models));
+	if (models == NULL) {
+		qg_problem_error(loader->problems, NULL, "out of memory");
+		return false;
+	}
+	free(loader->view.models);
+	loader->view = *loader->config;
+	loader->view.models = models;
+	loader->view.model_count = room;
+	for (size_t p = 0, used = 0; p < last; p++) {
+		size_t count = places[p] != NULL ? places[p]->model_count : 0;
+		if (count > 0) {
+			memcpy(models + used, places[p]->models, count * sizeof(*models));
+			used += count;
+		}
+	}
+	return true;
+}
+
 /* The main file first: the others' bots may name its endpoints. */
 static void read_source(struct qg_config_loader *loader, size_t index)
 {
@@ -49,7 +76,9 @@ static void read_source(struct qg_config_loader *loader, size_t index)
 		qg_config_read_head(loader, source);
 	}
 	qg_config_read_models(loader, source);
-	qg_config_read_bots(loader, index);
+	if (open_view(loader, source)) {
+		qg_config_read_bots(loader, index);
+	}
 	source->failed =
 		source->failed || source->part == NULL || loader->problems->errors > before;
 }
@@ -91,8 +120,7 @@ static bool choose_parts(struct qg_config_loader *loader)
 	return good;
 }
 
-/* A kept bot leans on the endpoints of today's qungong.yaml: it restarts when these changed, and
- * is told of when they are gone. */
+/* A kept bot leans on the endpoints of today's qungong.yaml: its owner is told when they are gone. */
 static void refresh_kept(struct qg_config_loader *loader)
 {
 	struct qg_config *config = loader->config;
@@ -109,7 +137,7 @@ static void refresh_kept(struct qg_config_loader *loader)
 					bot->file, bot->name, bot->models.items[m]);
 			}
 		}
-		qg_config_fingerprint(loader, find_part(config, bot->file), bot);
+		qg_config_fingerprint(loader, bot);
 	}
 }
 

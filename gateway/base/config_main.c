@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config_settings.h"
 
@@ -27,6 +28,33 @@ static void read_log(const struct qg_tree *log, const char *dir,
 {
 	const struct qg_tree *layers[] = {log, NULL};
 	qg_option_fill(qg_config_log_table, layers, NULL, dir, settings, problems);
+}
+
+static void check_readable(const struct qg_tree *value, const char *path, const char *what,
+	struct qg_problems *problems)
+{
+	if (path != NULL && access(path, R_OK) != 0) {
+		qg_problem_error(problems, value, "the %s '%s' cannot be read", what, value->text);
+	}
+}
+
+/* Whether the two files fit each other is known when the listener opens them. */
+static void read_tls(
+	const struct qg_tree *tree, struct qg_config *config, struct qg_problems *problems)
+{
+	struct qg_config_tls tls = {NULL};
+	const struct qg_tree *layers[] = {tree, NULL};
+	if (qg_tree_is_empty(tree)) {
+		return; /* an empty key was warned about */
+	}
+	qg_option_fill(qg_config_tls_table, layers, NULL, config->dir, &tls, problems);
+	if (tree->kind == QG_TREE_MAP && (tls.cert == NULL) != (tls.key == NULL)) {
+		qg_problem_error(problems, tree, "needs both: {cert: FILE, key: FILE}");
+	}
+	check_readable(qg_tree_get(tree, "cert"), tls.cert, "certificate", problems);
+	check_readable(qg_tree_get(tree, "key"), tls.key, "key", problems);
+	config->tls_cert = tls.cert;
+	config->tls_key = tls.key;
 }
 
 static void check_data_dir(
@@ -92,6 +120,7 @@ void qg_config_read_main(struct qg_config_loader *loader, struct qg_config_sourc
 	qg_option_fill_values(
 		qg_config_main_table, layers, loader->config->dir, &settings, problems);
 	read_log(qg_tree_get(tree, "log"), loader->config->dir, &settings, problems);
+	read_tls(qg_tree_get(tree, "tls"), loader->config, problems);
 	check_listeners(tree, &settings, problems);
 	check_data_dir(qg_tree_get(tree, "data_dir"), settings.data_dir, problems);
 	qg_config_check_redis(qg_tree_get(tree, "redis"), settings.redis, problems);
@@ -116,8 +145,8 @@ static void read_customer(
 	const struct qg_tree *layers[] = {source->customer, NULL};
 	qg_option_fill(qg_config_customer_table, layers, NULL, dir, &customer, problems);
 	qg_config_check_id(qg_tree_get(source->customer, "id"), problems);
-	qg_option_check(qg_config_month_table, qg_tree_get(source->customer, "budget"), NULL, dir,
-		problems);
+	qg_config_read_month(
+		qg_tree_get(source->customer, "budget"), &source->customer_limits, problems);
 	source->customer_id = customer.id;
 	source->customer_name = customer.name;
 	json_decref(customer.budget);

@@ -1,24 +1,14 @@
 /* config_model.c - models: the named endpoints of a file.
  *
- * An endpoint whose provider this version does not have is an error only where a bot names it:
- * the shipped example lists some, and has to run on a machine without any key. */
+ * What a provider needs is the world's to know. An endpoint whose provider this version does not
+ * have is an error only where a bot names it. */
 #include "config_private.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "config_settings.h"
 
 #define MAX_NAME 64
 #define MAX_ENDPOINTS 1000
-
-static const char *const built[] = {"offline", "scripted"};
-/* Names and aliases of services that exist; the price list shares them. */
-static const char *const known[] = {"offline", "scripted", "deepseek", "dashscope", "qwen",
-	"qianfan", "ernie", "ark", "doubao", "moonshot", "kimi", "zhipu", "glm", "hunyuan",
-	"minimax", "stepfun", "siliconflow", "yi", "openai", "anthropic", "vllm", "ollama",
-	"llamacpp"};
 
 void qg_config_model_finish(struct qg_model_config *model)
 {
@@ -37,49 +27,27 @@ size_t qg_config_model_index(const struct qg_config_part *part, const char *name
 	return i;
 }
 
-static bool is_among(const char *const *names, size_t count, const char *name)
+bool qg_config_has_provider(const struct qg_config_world *world, const char *provider)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0) {
-			return true;
-		}
-	}
-	return false;
+	return world->has_provider == NULL || world->has_provider(provider);
 }
 
-static bool check_provider(const struct qg_model_config *model, const struct qg_tree *value,
+/* Vision is known of a provider's own models; what stands behind an address of one's own must be
+ * told. */
+static void check_vision(const struct qg_model_config *model, const struct qg_tree *tree,
 	struct qg_problems *problems)
 {
-	if (model->provider == NULL) {
-		return true; /* said already */
+	if (model->vision && model->base_url == NULL) {
+		qg_problem_warn_key(problems, qg_tree_get(tree, "vision"),
+			"is known of a provider's own models; write it beside a base_url only");
 	}
-	size_t count = sizeof(known) / sizeof(known[0]);
-	if (!is_among(known, count, model->provider)) {
-		const char *nearest = qg_str_nearest(model->provider, known, count);
-		char text[QG_OPTION_SHOWN];
-		qg_problem_error(problems, value,
-			"unknown provider '%s'%s%s%s; this version has offline and scripted",
-			qg_option_shown(value, false, text),
-			nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-			nearest != NULL ? "'?" : "");
-		return true;
-	}
-	return is_among(built, sizeof(built) / sizeof(built[0]), model->provider);
 }
 
-static void check_script(const struct qg_model_config *model, const struct qg_tree *tree,
-	struct qg_problems *problems)
+static int rank_of(const char *tier)
 {
-	const struct qg_tree *value = qg_tree_get(tree, "script");
-	bool scripted = qg_str_equal(model->provider, "scripted");
-	if (scripted && qg_tree_is_empty(value)) {
-		qg_problem_error(
-			problems, tree, "provider scripted needs 'script', a file of answers");
-	} else if (!scripted && model->script != NULL) {
-		qg_problem_error_key(problems, value, "'script' belongs to provider scripted only");
-	} else if (scripted && model->script != NULL && access(model->script, R_OK) != 0) {
-		qg_problem_error(problems, value, "the script '%s' cannot be read", value->text);
-	}
+	return tier == NULL || strcmp(tier, "standard") == 0 ? 2
+	       : strcmp(tier, "strong") == 0		     ? 3
+							     : 1;
 }
 
 static bool is_good_name(const struct qg_tree *tree, struct qg_problems *problems)
@@ -103,13 +71,28 @@ static bool is_good_name(const struct qg_tree *tree, struct qg_problems *problem
 	return true;
 }
 
-/* What has no effect is said of endpoints in use only: of the others everything is without
- * effect. */
+/* Of an endpoint that cannot be used everything is without effect: that is said in one line. */
 static void check_names(const struct qg_tree *tree, bool is_built, struct qg_problems *problems)
 {
 	const struct qg_option_names names = {
 		.tables = {qg_config_model_table}, .quiet = !is_built};
 	qg_option_check_names(&names, tree, problems);
+}
+
+/* The world knows services and their keys. Only of what is whole: it may rely on all it reads. */
+static void check_endpoint(struct qg_config_loader *loader, struct qg_config_endpoint *endpoint,
+	const struct qg_model_config *model)
+{
+	const struct qg_config_world *world = loader->world;
+	struct qg_problems *problems = loader->problems;
+	unsigned before = problems->errors;
+	if (model->provider != NULL && world->check_model != NULL) {
+		world->check_model(model, endpoint->tree, problems);
+	}
+	endpoint->built = model->provider == NULL || problems->errors > before ||
+			  qg_config_has_provider(world, model->provider);
+	check_names(endpoint->tree, endpoint->built, problems);
+	check_vision(model, endpoint->tree, problems);
 }
 
 static void read_model(struct qg_config_loader *loader, struct qg_config_source *source,
@@ -134,11 +117,10 @@ static void read_model(struct qg_config_loader *loader, struct qg_config_source 
 	part->model_count++; /* from here on it has a name to be found by */
 	qg_option_fill_values(qg_config_model_table, layers, loader->config->dir, model, problems);
 	endpoint->tree = tree;
-	endpoint->built = check_provider(model, qg_tree_get(tree, "provider"), problems);
-	check_names(tree, endpoint->built, problems);
-	check_script(model, tree, problems);
-	qg_option_check(qg_config_price_table, qg_tree_get(tree, "price"), NULL,
-		loader->config->dir, problems);
+	model->rank = rank_of(model->tier);
+	model->has_price =
+		qg_config_read_price(qg_tree_get(tree, "price"), &model->own_price, problems);
+	check_endpoint(loader, endpoint, model);
 }
 
 void qg_config_read_models(struct qg_config_loader *loader, struct qg_config_source *source)

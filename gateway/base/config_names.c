@@ -48,26 +48,9 @@ static void refuse(struct qg_config_loader *loader, const struct qg_config_sourc
 		nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
-/* A model's price and its bot's budget in different currencies need a rate between them. */
-static void check_currency(struct qg_config_loader *loader, const struct qg_model_config *model,
-	const struct qg_tree *endpoint, const char *budget_currency, const struct qg_tree *value)
-{
-	const struct qg_tree *price = qg_tree_get(endpoint, "price");
-	const struct qg_tree *currency = qg_tree_get(price, "currency");
-	const char *own =
-		qg_tree_is_empty(currency) || currency->text == NULL ? "CNY" : currency->text;
-	if (price != NULL && price->kind == QG_TREE_MAP && budget_currency != NULL &&
-		strcmp(own, budget_currency) != 0 && loader->config->usd_cny <= 0) {
-		qg_problem_error(loader->problems, value,
-			"endpoint '%s' is priced in %.8s, the bot's budget in %.8s; set usd_cny in "
-			"qungong.yaml",
-			model->name, own, budget_currency);
-	}
-}
-
 /* True where the name stays in the list. */
 static bool resolve(struct qg_config_loader *loader, struct qg_config_source *source,
-	const struct qg_tree *value, bool last, const char *budget_currency)
+	const struct qg_tree *value, bool last)
 {
 	if (strcmp(value->text, "offline") == 0) {
 		if (!last) {
@@ -89,29 +72,16 @@ static bool resolve(struct qg_config_loader *loader, struct qg_config_source *so
 	endpoint->named = true;
 	if (!endpoint->built) {
 		qg_problem_error(loader->problems, value,
-			"endpoint '%s': provider '%s' is not built into this version; use offline "
-			"or scripted",
-			model->name, model->provider);
+			"endpoint '%s': provider '%s' is not built into this version", model->name,
+			model->provider);
 	}
-	check_currency(loader, model, endpoint->tree, budget_currency, value);
 	return true;
 }
 
-static const char *currency_of(const struct qg_tree *budget)
-{
-	const struct qg_tree *currency = qg_tree_get(budget, "currency");
-	if (budget == NULL || budget->kind != QG_TREE_MAP) {
-		return NULL;
-	}
-	return currency != NULL && currency->kind == QG_TREE_SCALAR ? currency->text : "CNY";
-}
-
 void qg_config_resolve_models(struct qg_config_loader *loader, struct qg_config_source *source,
-	struct qg_bot_config *bot, const struct qg_tree *const *layers)
+	struct qg_bot_config *bot, const struct qg_tree *const *own)
 {
-	const struct qg_tree *two[] = {layers[0], layers[1], NULL};
-	const struct qg_tree *models = qg_option_find(two, "models");
-	const char *currency = currency_of(qg_option_find(layers, "budget"));
+	const struct qg_tree *models = qg_option_find(own, "models");
 	if (models == NULL || bot->models.count == 0) {
 		return;
 	}
@@ -127,7 +97,7 @@ void qg_config_resolve_models(struct qg_config_loader *loader, struct qg_config_
 			char text[QG_OPTION_SHOWN];
 			qg_problem_error(loader->problems, value, "endpoint '%s' is named twice",
 				qg_option_shown(value, false, text));
-		} else if (resolve(loader, source, value, i + 1 == count, currency) &&
+		} else if (resolve(loader, source, value, i + 1 == count) &&
 			   qg_strings_add(&kept, value->text) != QG_OK) {
 			qg_problem_error(loader->problems, value, "out of memory");
 		}

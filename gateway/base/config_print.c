@@ -1,8 +1,9 @@
 /* config_print.c - a bot's fingerprint: a digest over all that decides how it works.
  *
- * A reload restarts the bots whose fingerprint changed and no other. Files are told by size and
- * time of change: reading every handbook of a thousand bots at each reload would cost more than
- * it tells. */
+ * A reload restarts the bots whose fingerprint changed and no other. What is behind the names of
+ * its endpoints is not in it: each turn looks them up in the config it begins with, so a new key or
+ * price needs no restart. Files are told by size and time of change: reading every handbook of a
+ * thousand bots at each reload would cost more than it tells. */
 #include "config_private.h"
 
 #include <dirent.h>
@@ -81,29 +82,6 @@ static void add_text(const char *name, const char *text, struct qg_buf *out)
 		text != NULL ? text : "");
 }
 
-static void add_models(const struct qg_config_part *own, const struct qg_config_part *common,
-	const struct qg_bot_config *bot, struct walk *walk)
-{
-	const struct qg_config_part *places[] = {own, common};
-	for (size_t i = 0; i < bot->models.count; i++) {
-		for (size_t p = 0; p < 2; p++) {
-			const struct qg_config_part *part = places[p];
-			size_t index = part != NULL
-					       ? qg_config_model_index(part, bot->models.items[i])
-					       : 0;
-			if (part != NULL && index < part->model_count) {
-				const struct qg_model_config *model = &part->models[index];
-				add_text("endpoint", model->name, walk->out);
-				qg_option_digest(qg_config_model_table, model, walk->out);
-				if (model->script != NULL) {
-					add_file(walk, model->script, 0);
-				}
-				break;
-			}
-		}
-	}
-}
-
 /* Who edits a template and reloads wants to see it. */
 static void add_template(
 	const struct qg_config_loader *loader, const struct qg_bot_config *bot, struct walk *walk)
@@ -118,8 +96,7 @@ static void add_template(
 	}
 }
 
-void qg_config_fingerprint(const struct qg_config_loader *loader, const struct qg_config_part *own,
-	struct qg_bot_config *bot)
+void qg_config_fingerprint(const struct qg_config_loader *loader, struct qg_bot_config *bot)
 {
 	struct qg_buf text;
 	qg_buf_init(&text, MAX_DIGEST);
@@ -133,8 +110,6 @@ void qg_config_fingerprint(const struct qg_config_loader *loader, const struct q
 	add_strings("chats", &bot->chats, &text);
 	add_text("customer", bot->customer, &text);
 	add_text("customer_name", bot->customer_name, &text);
-	qg_buf_printf(&text, "usd_cny=%.17g\n", loader->config->usd_cny);
-	add_models(own, loader->sources->part, bot, &walk);
 	add_template(loader, bot, &walk);
 	for (size_t i = 0; i < bot->knowledge.count; i++) {
 		add_file(&walk, bot->knowledge.items[i], 0);

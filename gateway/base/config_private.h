@@ -23,7 +23,7 @@ struct qg_config_part {
  * use it. */
 struct qg_config_endpoint {
 	const struct qg_tree *tree;
-	bool built; /* its provider is */
+	bool built; /* its provider is, or what is wrong with it was said */
 	bool named; /* by some bot */
 };
 
@@ -33,6 +33,7 @@ struct qg_config_source {
 	struct qg_tree *tree;
 	const struct qg_tree *customer, *defaults; /* in bots.d; else NULL */
 	char *customer_id, *customer_name;
+	struct qg_budget customer_limits;     /* of these only the customer's */
 	struct qg_config_part *part;	      /* NULL where the file is no map */
 	struct qg_config_endpoint *endpoints; /* one for each of the part's models */
 	const struct qg_tree **bot_trees;     /* one for each of the part's bots */
@@ -55,13 +56,15 @@ struct qg_config_loader {
 	size_t source_count;
 	struct qg_config_claim *claims;
 	size_t claim_count;
+	struct qg_config view; /* what the bots of the file being read can name, for the world */
 };
 
 /* The tables, for the reading and for the schema. */
 extern const struct qg_option qg_config_main_table[], qg_config_log_table[],
 	qg_config_customer_table[], qg_config_model_table[], qg_config_price_table[],
 	qg_config_budget_table[], qg_config_month_table[], qg_config_identity_table[],
-	qg_config_behaviour_table[], qg_config_duty_table[], qg_config_person_table[];
+	qg_config_behaviour_table[], qg_config_duty_table[], qg_config_person_table[],
+	qg_config_tls_table[];
 /* Keys that are read without a table, NULL-terminated. */
 extern const char *const qg_config_main_extra[], *const qg_config_file_extra[],
 							 *const qg_config_bot_extra[];
@@ -79,18 +82,25 @@ void qg_config_read_models(struct qg_config_loader *loader, struct qg_config_sou
 /* One warning for each endpoint that this version cannot ask and no bot names. */
 void qg_config_warn_models(struct qg_config_loader *loader, struct qg_config_source *source);
 void qg_config_model_finish(struct qg_model_config *model);
+/* Whether a provider is built; where the world does not tell, all are. */
+bool qg_config_has_provider(const struct qg_config_world *world, const char *provider);
 /* The index in part of the endpoint called name, or part->model_count. */
 size_t qg_config_model_index(const struct qg_config_part *part, const char *name);
+/* config_money.c: a budget (NULL: none), the month of a customer, a price; false where none was read. */
+void qg_config_read_budget(const struct qg_tree *value, struct qg_budget *limits,
+	enum qg_at_limit *at_limit, struct qg_problems *problems);
+void qg_config_read_month(
+	const struct qg_tree *value, struct qg_budget *limits, struct qg_problems *problems);
+bool qg_config_read_price(
+	const struct qg_tree *value, struct qg_price *price, struct qg_problems *problems);
 /* config_bot.c: bots: of a file into its part. */
 void qg_config_read_bots(struct qg_config_loader *loader, size_t source);
 void qg_config_bot_finish(struct qg_bot_config *bot);
 /* config_names.c: the names in a bot's models:, seen from its file. */
 void qg_config_resolve_models(struct qg_config_loader *loader, struct qg_config_source *source,
-	struct qg_bot_config *bot, const struct qg_tree *const *layers);
-/* config_print.c: fills bot->fingerprint; own is the part whose models come before those of
- * qungong.yaml. */
-void qg_config_fingerprint(const struct qg_config_loader *loader, const struct qg_config_part *own,
-	struct qg_bot_config *bot);
+	struct qg_bot_config *bot, const struct qg_tree *const *own);
+/* config_print.c: fills bot->fingerprint. */
+void qg_config_fingerprint(const struct qg_config_loader *loader, struct qg_bot_config *bot);
 /* config_across.c: what must hold between files; marks those that break it as failed. */
 void qg_config_check_across(struct qg_config_loader *loader);
 /* config.c */

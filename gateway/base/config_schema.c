@@ -159,6 +159,11 @@ char *qg_config_schema(const struct qg_config_world *world, const char *const *p
 {
 	json_t *properties = qg_option_schema(qg_config_main_table);
 	set(properties, "log", table(qg_config_log_table));
+	set(properties, "tls",
+		json_pack("{s:s, s:o, s:b, s:[s,s], s:s}", "type", "object", "properties",
+			qg_option_schema(qg_config_tls_table), "additionalProperties", 0,
+			"required", "cert", "key", "description",
+			"serves listen over TLS with these two PEM files"));
 	set(properties, "models", map_of(reference("model")));
 	set(properties, "bots", list_of(reference("bot")));
 	json_t *schema = closed(properties, NULL);

@@ -14,12 +14,16 @@ struct qg_config_settings { /* the top level of qungong.yaml */
 	double usd_cny;
 };
 
+struct qg_config_tls {
+	char *cert, *key;
+};
+
 struct qg_config_customer {
 	char *id, *name;
 	json_t *budget;
 };
 
-struct qg_config_money { /* a budget or a price: only checked here, kept as JSON */
+struct qg_config_money { /* a budget or a price, before it becomes nano (config_money.c) */
 	double turn, chat_day, user_day, bot_month;
 	int currency, at_limit;
 };

@@ -78,6 +78,7 @@ bool qg_config_open_sources(struct qg_config_loader *loader, const char *path)
 		struct qg_config_source *source = &loader->sources[loader->source_count++];
 		source->file = files.items[i]; /* moved */
 		files.items[i] = NULL;
+		source->customer_limits.customer_month = -1;
 		unsigned before = loader->problems->errors;
 		source->tree = qg_tree_read(source->file, source->file, true, loader->problems);
 		source->failed = loader->problems->errors > before;
@@ -103,4 +104,5 @@ void qg_config_close_sources(struct qg_config_loader *loader)
 		free(loader->claims[i].path);
 	}
 	free(loader->claims);
+	free(loader->view.models);
 }

@@ -39,10 +39,18 @@ const struct qg_option qg_config_main_table[] = {
 		.help = "into how many parts the keys in Redis are divided; fixed by the first "
 			"start"},
 	{"ledger", QG_OPTION_BOOL, "false", offsetof(struct qg_config_settings, ledger),
-		QG_OPTION_NO_EFFECT, .help = "whether this host may hold the ledger files"},
-	{"usd_cny", QG_OPTION_NUMBER, NULL, offsetof(struct qg_config_settings, usd_cny),
-		QG_OPTION_NO_EFFECT, .min = 1, .max = 1000,
+		.help = "whether this host may hold the ledger files"},
+	{"usd_cny", QG_OPTION_NUMBER, NULL, offsetof(struct qg_config_settings, usd_cny), .min = 1,
+		.max = 1000,
 		.help = "yuan for a dollar, for models priced in another currency than a budget"},
+	{NULL},
+};
+
+const struct qg_option qg_config_tls_table[] = {
+	{"cert", QG_OPTION_STRING, NULL, offsetof(struct qg_config_tls, cert), QG_OPTION_PATH,
+		.max = 4096, .help = "a PEM file: the certificate, then those above it"},
+	{"key", QG_OPTION_STRING, NULL, offsetof(struct qg_config_tls, key), QG_OPTION_PATH,
+		.max = 4096, .help = "a PEM file: its private key"},
 	{NULL},
 };
 
@@ -60,7 +68,7 @@ const struct qg_option qg_config_customer_table[] = {
 	{"name", QG_OPTION_STRING, NULL, offsetof(struct qg_config_customer, name), .max = 200,
 		.help = "for people"},
 	{"budget", QG_OPTION_JSON, NULL, offsetof(struct qg_config_customer, budget),
-		QG_OPTION_NO_EFFECT, .help = "{month, currency} over all bots of the customer"},
+		.help = "{month, currency} over all bots of the customer"},
 	{NULL},
 };
 
@@ -114,19 +122,15 @@ const struct qg_option qg_config_model_table[] = {
 	{"api_key", QG_OPTION_STRING, NULL, offsetof(struct qg_model_config, api_key), QG_SECRET,
 		.help = "the key, ${VAR} or file:PATH"},
 	{"tier", QG_OPTION_STRING, NULL, offsetof(struct qg_model_config, tier),
-		QG_OPTION_NO_EFFECT, .choices = "cheap|standard|strong",
-		.help = "cheap | standard | strong"},
+		.choices = "cheap|standard|strong", .help = "cheap | standard | strong"},
 	{"price", QG_OPTION_JSON, NULL, offsetof(struct qg_model_config, price),
-		QG_OPTION_NO_EFFECT,
 		.help = "{input, output, cached_input, cache_write, currency} of 1,000,000 tokens"},
 	{"vision", QG_OPTION_BOOL, NULL, offsetof(struct qg_model_config, vision),
 		QG_OPTION_NO_EFFECT, .help = "whether it sees pictures"},
 	{"http_version", QG_OPTION_STRING, NULL, offsetof(struct qg_model_config, http_version),
-		QG_OPTION_NO_EFFECT, .choices = "1.1|2",
-		.help = "\"1.1\" keeps to the older protocol"},
+		.choices = "1.1|2", .help = "\"1.1\" keeps to the older protocol"},
 	{"region", QG_OPTION_STRING, NULL, offsetof(struct qg_model_config, region),
-		QG_OPTION_NO_EFFECT, .choices = "mainland|abroad",
-		.help = "where the service stands"},
+		.choices = "mainland|abroad", .help = "where the service stands"},
 	{"script", QG_OPTION_STRING, NULL, offsetof(struct qg_model_config, script), QG_OPTION_PATH,
 		.help = "of provider scripted: a YAML file of answers"},
 	{NULL},
@@ -152,7 +156,7 @@ const struct qg_option qg_config_identity_table[] = {
 	{"people", QG_OPTION_JSON, NULL, offsetof(struct qg_bot_config, people),
 		QG_OPTION_NO_EFFECT, .help = "id -> {name, group, hours}"},
 	{"abroad", QG_OPTION_ENUM, "refused", offsetof(struct qg_bot_config, abroad),
-		QG_OPTION_NO_EFFECT, .choices = "refused|allowed",
+		.choices = "refused|allowed",
 		.help = "whether models abroad may be asked: refused | allowed"},
 	{"language", QG_OPTION_STRING, NULL, offsetof(struct qg_bot_config, language),
 		.choices = "zh|en", .help = "another language than the rest"},
@@ -168,7 +172,6 @@ const struct qg_option qg_config_behaviour_table[] = {
 	{"answer_tokens", QG_OPTION_INT, "1200", offsetof(struct qg_bot_config, answer_tokens),
 		.min = 16, .max = 100000, .help = "limit of one answer"},
 	{"budget", QG_OPTION_JSON, NULL, offsetof(struct qg_bot_config, budget),
-		QG_OPTION_NO_EFFECT,
 		.help = "{turn, chat_day, user_day, bot_month, currency, at_limit}"},
 	{"usage_footnote", QG_OPTION_ENUM, NULL, offsetof(struct qg_bot_config, footnote),
 		.choices = "off|short|full",
@@ -200,18 +203,17 @@ const struct qg_option qg_config_person_table[] = {
 	{NULL},
 };
 
-const char *const qg_config_main_extra[] = {"log", "models", "bots", NULL};
+const char *const qg_config_main_extra[] = {"log", "tls", "models", "bots", NULL};
 const char *const qg_config_file_extra[] = {"customer", "defaults", "models", "bots", NULL};
 const char *const qg_config_bot_extra[] = {"answers", "trigger", "chats", NULL};
 
 const char *const qg_config_reserved[] = {"embedding", "transcription", "route", "mcp", "http",
-	"webhook", "words", "rate", "alerts", "report", "retention", "hours", "tls", "console",
-	NULL};
+	"webhook", "words", "rate", "alerts", "report", "retention", "hours", "console", NULL};
 
 /* For the hint to whom a key belongs. */
 const char *const qg_config_main_keys[] = {"listen", "admin_listen", "data_dir", "redis",
 	"durability", "timezone", "language", "trusted_proxies", "admin_hosts",
-	"connections_per_address", "partitions", "ledger", "usd_cny", "log", NULL};
+	"connections_per_address", "partitions", "ledger", "usd_cny", "log", "tls", NULL};
 const char *const qg_config_file_keys[] = {"customer", "defaults", NULL};
 
 const char *const qg_config_platform_keys[] = {"members", "bot_id", "secret", "display_name",

@@ -27,11 +27,22 @@ static void add_paths(const struct qg_tree *value, const char *dir, struct qg_st
 	}
 }
 
+static bool is_path(const struct qg_tree *tree)
+{
+	if (tree->key == NULL) {
+		return false;
+	}
+	if (strcmp(tree->key, "knowledge") == 0 || strcmp(tree->key, "script") == 0) {
+		return true;
+	}
+	const char *above = tree->parent != NULL ? tree->parent->key : NULL;
+	return above != NULL && strcmp(above, "tls") == 0 &&
+	       (strcmp(tree->key, "cert") == 0 || strcmp(tree->key, "key") == 0);
+}
+
 static void collect(const struct qg_tree *tree, const char *dir, struct qg_strings *files)
 {
-	bool is_path = tree->key != NULL &&
-		       (strcmp(tree->key, "knowledge") == 0 || strcmp(tree->key, "script") == 0);
-	if (is_path) {
+	if (is_path(tree)) {
 		add_paths(tree, dir, files);
 		return;
 	}

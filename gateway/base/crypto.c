@@ -1,10 +1,11 @@
-/* crypto.c - digests, HMAC, randomness and constant-time comparison over OpenSSL.
+/* crypto.c - digests, HMAC, AES, randomness and constant-time comparison over OpenSSL.
  *
  * Every webhook is verified here, so algorithms are fetched once a process and contexts made once a
  * thread: a one-shot HMAC() spends more time on looking its digest up than on hashing. */
 #include "qg/crypto.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,12 +24,14 @@
 struct contexts {
 	EVP_MD_CTX *digest;
 	EVP_MAC_CTX *hmac;
+	EVP_CIPHER_CTX *cipher;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static EVP_MD *sha256;
 static EVP_MAC *hmac;
+static EVP_CIPHER *aes256_cbc;
 static _Thread_local struct contexts *mine;
 
 _Noreturn static void give_up(const char *what)
@@ -49,6 +52,7 @@ static void free_contexts(void *arg)
 	struct contexts *contexts = arg;
 	EVP_MD_CTX_free(contexts->digest);
 	EVP_MAC_CTX_free(contexts->hmac);
+	EVP_CIPHER_CTX_free(contexts->cipher);
 	free(contexts);
 }
 
@@ -56,8 +60,9 @@ static void fetch(void)
 {
 	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (!sha256 || !hmac || pthread_key_create(&key, free_contexts) != 0) {
-		give_up("fetching SHA-256 and HMAC");
+	aes256_cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	if (!sha256 || !hmac || !aes256_cbc || pthread_key_create(&key, free_contexts) != 0) {
+		give_up("fetching SHA-256, HMAC and AES");
 	}
 }
 
@@ -86,7 +91,10 @@ static struct contexts *ours(void)
 	}
 	contexts->digest = EVP_MD_CTX_new();
 	contexts->hmac = new_hmac();
-	if (!contexts->digest || pthread_setspecific(key, contexts) != 0) {
+	contexts->cipher = EVP_CIPHER_CTX_new();
+	if (!contexts->digest || !contexts->cipher ||
+		EVP_DecryptInit_ex2(contexts->cipher, aes256_cbc, NULL, NULL, NULL) != 1 ||
+		pthread_setspecific(key, contexts) != 0) {
 		give_up("making a context");
 	}
 	mine = contexts;
@@ -116,6 +124,16 @@ void qg_sha256(const void *data, size_t size, uint8_t out[QG_SHA256_SIZE])
 	digest_end(context, out);
 }
 
+void qg_sha256_pieces(const struct qg_bytes *pieces, size_t count, uint8_t out[QG_SHA256_SIZE])
+{
+	EVP_MD_CTX *context = ours()->digest;
+	digest_begin(context);
+	for (size_t i = 0; i < count; i++) {
+		digest_add(context, pieces[i].data, pieces[i].size);
+	}
+	digest_end(context, out);
+}
+
 void qg_hmac_sha256(const void *secret, size_t secret_size, const void *data, size_t size,
 	uint8_t out[QG_SHA256_SIZE])
 {
@@ -127,6 +145,40 @@ void qg_hmac_sha256(const void *secret, size_t secret_size, const void *data, si
 	expect(EVP_MAC_update(context, data, size), "HMAC");
 	expect(EVP_MAC_final(context, out, &written, QG_SHA256_SIZE), "HMAC");
 	assert(written == QG_SHA256_SIZE);
+}
+
+/* Bytes of padding at the end of whole blocks; 0 where it is none. Looks at the whole last block whatever it says. */
+static size_t padding_size(const uint8_t *data, size_t size)
+{
+	uint8_t padding = data[size - 1];
+	unsigned wrong = padding == 0 || padding > QG_AES_BLOCK;
+	for (unsigned i = 0; i < QG_AES_BLOCK; i++) {
+		unsigned counts = i < padding;
+		wrong |= counts & (unsigned)(data[size - 1 - i] != padding);
+	}
+	return wrong ? 0 : padding;
+}
+
+enum qg_status qg_aes256_cbc_open(const uint8_t secret[QG_AES256_KEY],
+	const uint8_t iv[QG_AES_BLOCK], void *data, size_t size, size_t *size_out)
+{
+	if (size == 0 || size % QG_AES_BLOCK != 0 || size > INT_MAX / 2) {
+		return QG_INVALID;
+	}
+	EVP_CIPHER_CTX *context = ours()->cipher;
+	int written = 0;
+	/* The cipher is not named again: that would throw the context's memory away and allocate it anew. The library's
+	 * own unpadding would hold the last block back. */
+	expect(EVP_DecryptInit_ex2(context, NULL, secret, iv, NULL), "AES");
+	expect(EVP_CIPHER_CTX_set_padding(context, 0), "AES");
+	expect(EVP_DecryptUpdate(context, data, &written, data, (int)size), "AES");
+	assert((size_t)written == size);
+	size_t padding = padding_size(data, size);
+	if (padding == 0) {
+		return QG_INVALID;
+	}
+	*size_out = size - padding;
+	return QG_OK;
 }
 
 void qg_digest_id(char out[33], const char *part, ...)

@@ -84,11 +84,26 @@ static bool is_ascii_run(const char *data)
 	return (bytes & high) == 0 && ((bytes - low) & high) == 0;
 }
 
+/* Bytes of Chinese from at on: sequences of three that are valid whatever their last two bytes say. */
+static size_t cjk_run(const char *at, size_t size)
+{
+	const uint8_t *b = (const uint8_t *)at, *start = b, *last = b + size;
+	while (last - b >= 3 && b[0] >= 0xe1 && b[0] <= 0xec && follows(b[1]) && follows(b[2])) {
+		b += 3;
+	}
+	return (size_t)(b - start);
+}
+
 bool qg_utf8_is_valid(const char *data, size_t size)
 {
 	for (size_t at = 0; at < size;) {
 		if (size - at >= 8 && is_ascii_run(data + at)) {
 			at += 8;
+			continue;
+		}
+		size_t run = cjk_run(data + at, size - at);
+		if (run > 0) {
+			at += run;
 			continue;
 		}
 		uint32_t code = 0;

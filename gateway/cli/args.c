@@ -31,7 +31,8 @@ int qg_cli_say(const struct qg_cli *cli, int code, const char *format, ...)
 
 int qg_cli_print_json(json_t *value)
 {
-	char *text = value ? qg_json_dump(value) : NULL;
+	/* 15 digits: money is shown as it was meant, not as its binary neighbour */
+	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 	json_decref(value);
 	if (!text) {
 		return QG_CLI_FAILED;

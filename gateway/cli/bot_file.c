@@ -45,12 +45,17 @@ static void describe(const struct qg_new_bot *bot, struct qg_buf *out)
 		"# 由 qungong hire 生成，可以修改；运行中的服务会自动重新读取。\n"
 		"bots:\n  - name: %s\n    template: %s\n    platform: %s\n",
 		bot->name, bot->template_id, bot->platform);
+	const char *key;
+	json_t *value;
+	json_object_foreach (bot->options, key, value) {
+		qg_buf_printf(out, "    %s: ", key);
+		add_quoted(out, json_string_value(value));
+		qg_buf_add_char(out, '\n');
+	}
 	if (json_object_size(bot->answers) == 0) {
 		return;
 	}
 	qg_buf_add_str(out, "    answers:\n");
-	const char *key;
-	json_t *value;
 	json_object_foreach (bot->answers, key, value) {
 		qg_buf_printf(out, "      %s: ", key);
 		add_quoted(out, json_string_value(value));
@@ -58,8 +63,7 @@ static void describe(const struct qg_new_bot *bot, struct qg_buf *out)
 	}
 }
 
-/* Writes beside path and links it to its name. errno says why not. */
-static bool write_whole(const char *path, const char *text, size_t size)
+bool qg_cli_write_whole(const char *path, const char *text, size_t size)
 {
 	char tail[17];
 	qg_random_hex(tail, 8);
@@ -95,7 +99,7 @@ static int write_config(const struct qg_cli *cli)
 	if (access(cli->config_path, F_OK) == 0) {
 		return QG_CLI_DONE;
 	}
-	if (!write_whole(cli->config_path, first_config, sizeof(first_config) - 1)) {
+	if (!qg_cli_write_whole(cli->config_path, first_config, sizeof(first_config) - 1)) {
 		return say_errno(cli, cli->config_path);
 	}
 	if (!cli->json) {
@@ -117,7 +121,7 @@ static int write_in_folder(const struct qg_cli *cli, const char *folder, const c
 	if (text.failed != QG_OK) {
 		code = qg_cli_say(
 			cli, QG_CLI_FAILED, "the answers are %s", qg_status_text(text.failed));
-	} else if (!write_whole(path, text.data, text.size)) {
+	} else if (!qg_cli_write_whole(path, text.data, text.size)) {
 		code = say_errno(cli, path);
 	}
 	qg_buf_finish(&text);

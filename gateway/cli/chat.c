@@ -1,7 +1,7 @@
 /* chat.c - `qungong chat`: the very same agent in the terminal, without Redis.
  *
  * Lines are read between the turns, so the loop only runs while an answer is being made. What the conversation
- * remembers is kept here and forgotten at the end.
+ * remembers is kept here and forgotten at the end; what its models cost is in the ledger.
  */
 #include "cli.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models.h"
 #include "qg/clock.h"
 #include "qg/crypto.h"
 #include "qg/json.h"
@@ -24,6 +25,7 @@ struct talk {
 	struct qg_cli_target target;
 	struct qg_loop *loop;
 	struct qg_role *role;
+	struct qg_cli_models models;
 	char *history;
 	json_t *state;
 	bool shows_drafts;
@@ -39,7 +41,8 @@ static int open_talk(struct talk *talk)
 		return qg_cli_say(talk->cli, QG_CLI_FAILED, "out of memory");
 	}
 	talk->role = qg_cli_open_role(talk->cli, &talk->target, talk->loop);
-	return talk->role ? QG_CLI_DONE : QG_CLI_FAILED;
+	return talk->role ? qg_cli_models_open(talk->cli, &talk->target, talk->loop, &talk->models)
+			  : QG_CLI_FAILED;
 }
 
 /* ---- a turn ---- */
@@ -99,25 +102,11 @@ static void on_draft(void *arg, const char *reply_id, const char *text)
 	free(clean);
 }
 
-static void print_usage_line(const struct qg_reply *reply)
-{
-	json_auto_t *cost = reply->usage.cost ? json_loads(reply->usage.cost, 0, NULL) : NULL;
-	printf("  — %s · %lld tokens", reply->usage.model ? reply->usage.model : "?",
-		(long long)(reply->usage.input + reply->usage.output));
-	const char *currency;
-	json_t *amount;
-	json_object_foreach (cost, currency, amount) {
-		printf(" · %s%.4f", strcmp(currency, "CNY") == 0 ? "¥" : currency,
-			json_number_value(amount));
-	}
-	putchar('\n');
-}
-
 static void print_reply(struct talk *talk, const struct qg_reply *reply, const char *way)
 {
 	if (talk->cli->json) {
-		json_t *cost =
-			reply->usage.cost ? json_loads(reply->usage.cost, 0, NULL) : json_object();
+		const char *sums = reply->usage.cost ? reply->usage.cost : "{}";
+		json_t *cost = qg_json_parse(sums, strlen(sums), NULL);
 		json_t *sources = reply->sources ? json_incref(reply->sources) : json_array();
 		qg_cli_print_json(json_pack("{s:s, s:s, s:o, s:s?, s:{s:s?, s:I, s:I, s:I, s:o}}",
 			"text", reply->text, "way", way ? way : "", "sources", sources, "label",
@@ -132,7 +121,8 @@ static void print_reply(struct talk *talk, const struct qg_reply *reply, const c
 	if (reply->label) {
 		printf("  %s\n", reply->label);
 	}
-	print_usage_line(reply);
+	qg_cli_print_usage(reply->usage.model, reply->usage.input + reply->usage.output,
+		reply->usage.estimated, reply->usage.cost);
 }
 
 static void remember(struct talk *talk, const struct qg_turn_result *result)
@@ -176,6 +166,8 @@ static bool take_turn(struct talk *talk, const char *text)
 	int64_t stored_at = qg_clock_wall();
 	struct qg_turn_request request = {
 		.loop = talk->loop,
+		.endpoints = talk->models.endpoints,
+		.desk = talk->models.desk,
 		.config = talk->target.config,
 		.bot = talk->target.bot,
 		.role = talk->role,
@@ -184,6 +176,7 @@ static bool take_turn(struct talk *talk, const char *text)
 		.count = 1,
 		.history = talk->history,
 		.state = talk->state,
+		.enabled = true,
 	};
 	free(talk->shown);
 	talk->shown = NULL;
@@ -242,8 +235,10 @@ static int run(struct qg_cli *cli)
 	if (code == QG_CLI_DONE) {
 		greet(&talk);
 		read_lines(&talk);
-		code = talk.failed ? QG_CLI_FAILED : QG_CLI_DONE;
+		bool failed = talk.failed || qg_cli_desk_failed(talk.models.desk);
+		code = failed ? QG_CLI_FAILED : QG_CLI_DONE;
 	}
+	qg_cli_models_finish(&talk.models);
 	qg_role_release(talk.role);
 	qg_loop_destroy(talk.loop);
 	qg_cli_target_finish(&talk.target);
@@ -256,8 +251,8 @@ static int run(struct qg_cli *cli)
 const struct qg_verb qg_cli_chat = {"chat", "BOT | template:NAME",
 	"在终端里和它聊 · the same agent in the terminal",
 	"一行一句；每次回答后显示来源和用量。/help 列出命令，Ctrl-D 结束。不需要 "
-	"Redis，也不影响群里的对话。\n"
+	"Redis，也不影响群里的对话；模型的费用记入账本（会话 terminal）。\n"
 	"template:NAME  用例子里的答案试用一个模板\n\n"
 	"A line is a message; sources and usage follow each answer. Needs no Redis and touches no "
-	"group.\n",
+	"group;\nwhat models cost is in the ledger, under the chat terminal.\n",
 	run};

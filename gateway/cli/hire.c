@@ -17,7 +17,8 @@ struct hiring {
 	struct qg_config *config; /* NULL where there is none yet */
 	char *template_id, *name, *folder;
 	const char *platform;
-	json_t *answers;
+	json_t *answers, *options;
+	struct qg_strings secrets; /* files made for them */
 };
 
 static bool is_name(const char *text)
@@ -150,6 +151,39 @@ static int interview(struct hiring *hiring, const struct qg_strings *given)
 		hiring->cli, qg_tree_get(tree, "interview"), given, hiring->answers);
 }
 
+static void say_steps(FILE *to, const json_t *steps)
+{
+	size_t i;
+	json_t *step;
+	json_array_foreach (steps, i, step) {
+		fprintf(to, "  %zu. %s\n", i + 1, json_string_value(step));
+	}
+}
+
+/* What the platform wants to know of its account. On the web there is none. */
+static int credentials(struct hiring *hiring, struct qg_strings *given)
+{
+	hiring->options = json_object();
+	if (!hiring->options) {
+		return qg_cli_say(hiring->cli, QG_CLI_FAILED, "out of memory");
+	}
+	if (strcmp(hiring->platform, "web") == 0) {
+		return QG_CLI_DONE;
+	}
+	json_t *steps = isatty(STDIN_FILENO) ? qg_cli_steps_before(hiring->platform) : NULL;
+	say_steps(stderr, steps);
+	json_decref(steps);
+	return qg_cli_credentials(
+		hiring->cli, qg_adapter_find(hiring->platform), given, hiring->options);
+}
+
+static void take_back(const struct hiring *hiring)
+{
+	for (size_t i = 0; i < hiring->secrets.count; i++) {
+		unlink(hiring->secrets.items[i]);
+	}
+}
+
 /* A file that the config refuses is taken away again: no half-hired bot stays behind. */
 static int validate(struct hiring *hiring, const char *path)
 {
@@ -168,14 +202,63 @@ static int validate(struct hiring *hiring, const char *path)
 	return ok ? QG_CLI_DONE : qg_cli_say(hiring->cli, QG_CLI_WRONG, "nothing was hired");
 }
 
-static int say_next(const struct hiring *hiring, const char *path)
+static int print_next(const struct hiring *hiring, const char *path,
+	const struct qg_welcome *welcome, json_t *steps)
+{
+	json_t *all = json_pack("{s:s, s:s, s:s, s:s}", "bot", hiring->name, "template",
+		hiring->template_id, "platform", hiring->platform, "file", path);
+	if (all && welcome) {
+		char *hook = qg_str_printf("/hook/%s", hiring->name);
+		char *say = *welcome->code ? qg_str_printf("/绑定 %s", welcome->code) : NULL;
+		json_t *before = qg_cli_steps_before(hiring->platform);
+		json_t *more = json_pack("{s:s?, s:s?, s:s?, s:I, s:o?, s:O?}", "webhook", hook,
+			"code", *welcome->code ? welcome->code : NULL, "say", say, "code_until",
+			(json_int_t)welcome->until, "steps_before", before, "steps", steps);
+		json_t *probe = welcome->probed
+					? json_pack("{s:b, s:s}", "ok", welcome->probe == QG_OK,
+						  "words", welcome->words)
+					: json_null();
+		json_object_update(all, more);
+		json_object_set_new(all, "probe", probe);
+		json_decref(more);
+		free(hook);
+		free(say);
+	}
+	return qg_cli_print_json(all);
+}
+
+/* The first steps on a platform that has a console. */
+static void say_welcome(
+	const struct hiring *hiring, const struct qg_welcome *welcome, const json_t *steps)
+{
+	const char *name = hiring->name;
+	bool refused = welcome->probe == QG_DENIED || welcome->probe == QG_INVALID;
+	if (welcome->probed && welcome->probe == QG_OK) {
+		printf("凭据有效 the credentials work: %s\n", welcome->words);
+	} else if (welcome->probed) {
+		printf("%s: %s\n  需要改的话 to change them: bots.d/%s.yaml, secrets/\n",
+			refused ? "平台没有接受这些凭据 the platform did not accept the credentials"
+				: "没能向平台核对凭据 the platform could not be asked",
+			welcome->words, name);
+	}
+	printf("回调地址 webhook: /hook/%s（服务监听 listening on %s）\n", name,
+		hiring->config->listen);
+	if (json_array_size(steps) > 0) {
+		puts("在平台的开发者后台 in the platform's console:");
+		say_steps(stdout, steps);
+	}
+	if (*welcome->code) {
+		printf("绑定管理员：15 分钟内在单聊里发给它 to become its admin, send it in a "
+		       "direct chat:\n\n  /绑定 %s\n\n",
+			welcome->code);
+		puts("然后在群里 then in the group: @它 /启用");
+	}
+}
+
+static void say_next(const struct hiring *hiring, const char *path,
+	const struct qg_welcome *welcome, const json_t *steps)
 {
 	const struct qg_config *config = hiring->config;
-	if (hiring->cli->json) {
-		return qg_cli_print_json(
-			json_pack("{s:s, s:s, s:s, s:s}", "bot", hiring->name, "template",
-				hiring->template_id, "platform", hiring->platform, "file", path));
-	}
 	printf("\n%s 已写入 %s\n", hiring->name, path);
 	printf("下一步 next:\n"
 	       "  qungong test %s      先考一考它 its golden questions\n"
@@ -183,25 +266,51 @@ static int say_next(const struct hiring *hiring, const char *path)
 	       "  qungong run          启动；已在运行的服务会自动发现它 a running server notices "
 	       "by itself\n",
 		hiring->name, hiring->name);
-	if (strcmp(hiring->platform, "web") == 0) {
+	if (welcome) {
+		say_welcome(hiring, welcome, steps);
+	} else {
 		printf("  http://%s/chat/%s      网页工作群，令牌在 the token is in "
 		       "%s/admin.token\n",
 			config->admin_listen, hiring->name, config->data_dir);
 	}
-	return QG_CLI_DONE;
+}
+
+/* Whoever may write on the web has the admin token: there nobody has to be bound. */
+static int show_next(struct hiring *hiring, const char *path)
+{
+	bool web = strcmp(hiring->platform, "web") == 0;
+	struct qg_welcome welcome;
+	json_t *steps = web ? NULL : qg_cli_steps_after(hiring->platform, hiring->name);
+	if (!web) {
+		qg_cli_welcome(hiring->cli, hiring->config, hiring->name, &welcome);
+	}
+	int code = QG_CLI_DONE;
+	if (hiring->cli->json) {
+		code = print_next(hiring, path, web ? NULL : &welcome, steps);
+	} else {
+		say_next(hiring, path, web ? NULL : &welcome, steps);
+	}
+	json_decref(steps);
+	return code;
 }
 
 static int hire(struct hiring *hiring)
 {
-	struct qg_new_bot bot = {
-		hiring->name, hiring->template_id, hiring->platform, hiring->answers};
+	struct qg_new_bot bot = {hiring->name, hiring->template_id, hiring->platform,
+		hiring->answers, hiring->options};
 	char *path = NULL;
-	int code = qg_cli_write_bot(hiring->cli, hiring->config_dir, &bot, &path);
+	int code = qg_cli_write_secrets(hiring->cli, hiring->config_dir, hiring->name,
+		qg_adapter_find(hiring->platform), hiring->options, &hiring->secrets);
+	if (code == QG_CLI_DONE) {
+		code = qg_cli_write_bot(hiring->cli, hiring->config_dir, &bot, &path);
+	}
 	if (code == QG_CLI_DONE) {
 		code = validate(hiring, path);
 	}
-	if (code == QG_CLI_DONE) {
-		code = say_next(hiring, path);
+	if (code != QG_CLI_DONE) {
+		take_back(hiring);
+	} else {
+		code = show_next(hiring, path);
 	}
 	free(path);
 	return code;
@@ -226,11 +335,14 @@ static int run(struct qg_cli *cli)
 	code = code == QG_CLI_DONE ? choose_platform(&hiring, platform) : code;
 	code = code == QG_CLI_DONE ? choose_template(&hiring, template_id) : code;
 	code = code == QG_CLI_DONE ? choose_name(&hiring, name) : code;
+	code = code == QG_CLI_DONE ? credentials(&hiring, &answers) : code;
 	code = code == QG_CLI_DONE ? interview(&hiring, &answers) : code;
 	code = code == QG_CLI_DONE ? hire(&hiring) : code;
 	qg_config_release(hiring.config);
 	qg_strings_finish(&answers);
+	qg_strings_finish(&hiring.secrets);
 	json_decref(hiring.answers);
+	json_decref(hiring.options);
 	free(hiring.config_dir);
 	free(hiring.template_id);
 	free(hiring.folder);
@@ -243,8 +355,12 @@ const struct qg_verb qg_cli_hire = {"hire",
 	"让一个角色上岗 · picks a template and holds its interview",
 	"选模板、回答几个问题，写出 bots.d/NAME.yaml；已有的文件不会被覆盖。\n"
 	"--name      代号，用在网址和日志里，默认与模板同名\n"
-	"--platform  默认 web：浏览器里的工作群\n"
-	"--answers   KEY=VALUE，可重复，代替提问；没有终端时用它\n\n"
+	"--platform  默认 web：浏览器里的工作群；feishu：飞书群，会问应用的凭据，密钥存入 "
+	"secrets/\n"
+	"--answers   KEY=VALUE，可重复，代替提问；没有终端时用它。密钥只收 "
+	"KEY=file:路径，或从标准输入读\n"
+	"最后打印一个六位绑定码：15 分钟内谁在单聊里把它发给机器人，谁就是管理员。\n\n"
 	"Writes bots.d/NAME.yaml and never over one that is there. --answers stands in for the "
-	"questions.\n",
+	"questions; a\nsecret is read from standard input, or named as KEY=file:PATH. Ends with a "
+	"code: who sends it to the\nbot in a direct chat within 15 minutes becomes its admin.\n",
 	run};

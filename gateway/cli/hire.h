@@ -1,4 +1,4 @@
-/* hire.h - the two halves of `qungong hire`: asking, and writing down. */
+/* hire.h - the parts of `qungong hire`: asking, writing down, and the first steps on the platform. */
 #ifndef QG_GATEWAY_CLI_HIRE_H
 #define QG_GATEWAY_CLI_HIRE_H
 
@@ -6,6 +6,7 @@
 
 #include "cli.h"
 
+struct qg_adapter;
 struct qg_tree;
 
 /* ---- interview.c ---- */
@@ -17,11 +18,49 @@ char *qg_cli_ask(const char *format, ...) QG_PRINTF(1, 2);
 QG_MUST_CHECK int qg_cli_interview(const struct qg_cli *cli, const struct qg_tree *interview,
 	const struct qg_strings *given, json_t *answers);
 
+/* ---- credentials.c ---- */
+
+/* Asks at the terminal without showing what is typed; else as qg_cli_ask(). */
+char *qg_cli_ask_hidden(const char *format, ...) QG_PRINTF(1, 2);
+/* Moves the keys of the platform out of given (K=V) into options, an object, and asks for the rest that is required
+ * or secret. QG_CLI_DONE or the exit code. */
+QG_MUST_CHECK int qg_cli_credentials(const struct qg_cli *cli, const struct qg_adapter *adapter,
+	struct qg_strings *given, json_t *options);
+/* Writes secret options to files of their own in secrets/ beside the config and puts "file:..." in their place. The
+ * paths are added to made. */
+QG_MUST_CHECK int qg_cli_write_secrets(const struct qg_cli *cli, const char *config_dir,
+	const char *name, const struct qg_adapter *adapter, json_t *options,
+	struct qg_strings *made);
+
+/* ---- welcome.c ---- */
+
+struct qg_welcome {
+	char code[8];  /* "" where Redis could not be reached */
+	int64_t until; /* wall ms */
+	bool probed;
+	enum qg_status probe;
+	char words[256]; /* of the probe */
+};
+/* Offers a code by which somebody becomes admin, and asks the platform whether the credentials work. */
+void qg_cli_welcome(const struct qg_cli *cli, struct qg_config *config, const char *bot,
+	struct qg_welcome *welcome_out);
+
+/* ---- steps.c ---- */
+
+/* What a person does in the platform's console: before the credentials are known, and after. Lines of text, new
+ * reference; NULL for a platform without. bot may be NULL before. */
+json_t *qg_cli_steps_before(const char *platform);
+json_t *qg_cli_steps_after(const char *platform, const char *bot);
+
 /* ---- bot_file.c ---- */
+
+/* Writes beside path and links it to its name, 0600, never over anything. errno says why not. */
+QG_MUST_CHECK bool qg_cli_write_whole(const char *path, const char *text, size_t size);
 
 struct qg_new_bot {
 	const char *name, *template_id, *platform;
 	json_t *answers;
+	json_t *options; /* of the platform */
 };
 
 /* Writes bots.d/NAME.yaml beside the config, and the config itself where there is none; never over anything.

@@ -10,121 +10,69 @@
 #include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/queue_admin.h"
+#include "table.h"
 
-enum { COLUMNS_MAX = 8, CELL_MAX = 160 };
-
-/* ---- a table in aligned columns ---- */
-
-struct table {
-	const char *const *titles;
-	size_t columns, count;
-	char (*cells)[COLUMNS_MAX][CELL_MAX];
-};
-
-/* Columns of a terminal: Chinese takes two a character. */
-static int width_of(const char *text)
+static void add_text(struct qg_cli_table *table, const json_t *row, const char *name)
 {
-	int width = 0;
-	for (size_t at = 0, used, size = strlen(text); at < size; at += used) {
-		width += qg_utf8_next(text + at, size - at, &used) >= 0x1100 ? 2 : 1;
-	}
-	return width;
+	qg_cli_table_add(table, qg_json_str(row, name, ""));
 }
 
-static void print_row(const struct table *table, const int *widths, const char *const *cells)
+static void add_number(struct qg_cli_table *table, const json_t *row, const char *name)
 {
-	for (size_t c = 0; c < table->columns; c++) {
-		bool last = c + 1 == table->columns;
-		printf("%s%*s", cells[c], last ? 0 : widths[c] - width_of(cells[c]) + 2, "");
-	}
-	putchar('\n');
+	qg_cli_table_add_number(table, qg_json_int(row, name, 0));
 }
 
-static void print_table(const struct table *table)
+static void add_age(struct qg_cli_table *table, int64_t ms)
 {
-	int widths[COLUMNS_MAX];
-	for (size_t c = 0; c < table->columns; c++) {
-		widths[c] = width_of(table->titles[c]);
-		for (size_t r = 0; r < table->count; r++) {
-			int width = width_of(table->cells[r][c]);
-			widths[c] = width > widths[c] ? width : widths[c];
-		}
-	}
-	print_row(table, widths, table->titles);
-	for (size_t r = 0; r < table->count; r++) {
-		const char *cells[COLUMNS_MAX];
-		for (size_t c = 0; c < table->columns; c++) {
-			cells[c] = table->cells[r][c];
-		}
-		print_row(table, widths, cells);
-	}
-}
-
-/* What people wrote must not steer the terminal, nor break a row. */
-static void put_cell(char cell[CELL_MAX], const char *text)
-{
-	size_t cut = qg_utf8_cut(text, strlen(text), CELL_MAX - 1);
-	memcpy(cell, text, cut);
-	cell[cut] = '\0';
-	qg_utf8_flatten(cell);
-}
-
-static void put_number(char cell[CELL_MAX], const json_t *row, const char *name)
-{
-	snprintf(cell, CELL_MAX, "%" PRId64, qg_json_int(row, name, 0));
-}
-
-static void put_age(char cell[CELL_MAX], int64_t ms)
-{
+	char text[48];
 	int64_t seconds = ms / 1000;
 	if (ms == 0) {
-		snprintf(cell, CELL_MAX, "-");
+		snprintf(text, sizeof(text), "-");
 	} else if (seconds < 120) {
-		snprintf(cell, CELL_MAX, "%" PRId64 " 秒", seconds);
+		snprintf(text, sizeof(text), "%" PRId64 " 秒", seconds);
 	} else if (seconds < 7200) {
-		snprintf(cell, CELL_MAX, "%" PRId64 " 分钟", seconds / 60);
+		snprintf(text, sizeof(text), "%" PRId64 " 分钟", seconds / 60);
 	} else if (seconds < 48 * 3600) {
-		snprintf(cell, CELL_MAX, "%" PRId64 " 小时", seconds / 3600);
+		snprintf(text, sizeof(text), "%" PRId64 " 小时", seconds / 3600);
 	} else {
-		snprintf(cell, CELL_MAX, "%" PRId64 " 天", seconds / 86400);
+		snprintf(text, sizeof(text), "%" PRId64 " 天", seconds / 86400);
 	}
+	qg_cli_table_add(table, text);
 }
 
-static void put_time(char cell[CELL_MAX], int64_t wall)
+static void add_time(struct qg_cli_table *table, int64_t wall)
 {
+	char text[48] = "";
 	struct tm tm;
 	qg_clock_local(wall, &tm);
-	if (strftime(cell, CELL_MAX, "%m-%d %H:%M:%S", &tm) == 0) {
-		cell[0] = '\0';
-	}
+	strftime(text, sizeof(text), "%m-%d %H:%M:%S", &tm);
+	qg_cli_table_add(table, text);
 }
 
 static int print_rows(const struct qg_cli *cli, json_t *rows, const char *const *titles,
-	size_t columns, void (*fill)(char cells[][CELL_MAX], const json_t *row))
+	size_t columns, void (*fill)(struct qg_cli_table *table, const json_t *row))
 {
-	struct table table = {.titles = titles, .columns = columns, .count = json_array_size(rows)};
-	table.cells = calloc(table.count + 1, sizeof(*table.cells));
-	if (!table.cells) {
-		return qg_cli_say(cli, QG_CLI_FAILED, "out of memory");
+	struct qg_cli_table table = {.titles = titles, .columns = columns};
+	size_t i;
+	json_t *row;
+	json_array_foreach (rows, i, row) {
+		fill(&table, row);
 	}
-	for (size_t r = 0; r < table.count; r++) {
-		fill(table.cells[r], json_array_get(rows, r));
-	}
-	print_table(&table);
-	free(table.cells);
-	return QG_CLI_DONE;
+	int code = qg_cli_table_print(cli, &table);
+	qg_cli_table_finish(&table);
+	return code;
 }
 
 /* ---- what is printed ---- */
 
-static void fill_depth(char cells[][CELL_MAX], const json_t *row)
+static void fill_depth(struct qg_cli_table *table, const json_t *row)
 {
-	put_cell(cells[0], qg_json_str(row, "bot", ""));
-	put_number(cells[1], row, "waiting");
-	put_number(cells[2], row, "conversations");
-	put_number(cells[3], row, "running");
-	put_age(cells[4], qg_json_int(row, "oldest_ms", 0));
-	put_number(cells[5], row, "dead");
+	add_text(table, row, "bot");
+	add_number(table, row, "waiting");
+	add_number(table, row, "conversations");
+	add_number(table, row, "running");
+	add_age(table, qg_json_int(row, "oldest_ms", 0));
+	add_number(table, row, "dead");
 }
 
 static int say_depth(const struct qg_cli *cli, json_t *rows)
@@ -138,16 +86,16 @@ static int say_depth(const struct qg_cli *cli, json_t *rows)
 	return print_rows(cli, rows, titles, 6, fill_depth);
 }
 
-static void fill_letter(char cells[][CELL_MAX], const json_t *row)
+static void fill_letter(struct qg_cli_table *table, const json_t *row)
 {
 	bool is_reply = strcmp(qg_json_str(row, "kind", ""), "reply") == 0;
-	put_cell(cells[0], qg_json_str(row, "id", ""));
-	put_time(cells[1], qg_json_int(row, "at", 0));
-	put_cell(cells[2], is_reply ? "回复 reply" : "消息 message");
-	put_cell(cells[3], qg_json_str(row, "bot", ""));
-	put_cell(cells[4], qg_json_str(row, "place", ""));
-	put_cell(cells[5], qg_json_str(row, "reason", ""));
-	put_cell(cells[6], qg_json_str(row, "text", ""));
+	add_text(table, row, "id");
+	add_time(table, qg_json_int(row, "at", 0));
+	qg_cli_table_add(table, is_reply ? "回复 reply" : "消息 message");
+	add_text(table, row, "bot");
+	add_text(table, row, "place");
+	add_text(table, row, "reason");
+	add_text(table, row, "text");
 }
 
 static int say_dead(const struct qg_cli *cli, json_t *rows)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models.h"
 #include "qg/cases.h"
 #include "qg/loop.h"
 
@@ -97,13 +98,23 @@ static int examine(struct examination *exam, const struct qg_cli_target *target,
 	if (!role) {
 		return QG_CLI_FAILED;
 	}
-	struct qg_cases *cases =
-		qg_cases_run(exam->loop, target->config, target->bot, role, model, &host, exam);
+	struct qg_cli_models models = {0};
+	int code = qg_cli_models_open(exam->cli, target, exam->loop, &models);
+	struct qg_cases *cases = code == QG_CLI_DONE
+					 ? qg_cases_run(exam->loop, target->config, target->bot,
+						   role, model, &host, exam)
+					 : NULL;
 	if (cases) {
+		qg_cases_use(cases, models.endpoints, models.desk);
 		qg_loop_run(exam->loop);
+		code = report(exam);
+		code = qg_cli_desk_failed(models.desk) ? QG_CLI_FAILED : code;
+	} else if (code == QG_CLI_DONE) {
+		code = qg_cli_say(exam->cli, QG_CLI_FAILED, "out of memory");
 	}
+	qg_cli_models_finish(&models);
 	qg_role_release(role);
-	return cases ? report(exam) : qg_cli_say(exam->cli, QG_CLI_FAILED, "out of memory");
+	return code;
 }
 
 /* An endpoint that the bot may name. */

@@ -159,6 +159,7 @@ static void destroy(struct bot *bot)
 	}
 	link_destroy(bot->link);
 	free(bot->bot.state);
+	free(bot->account);
 	qg_role_release(bot->role);
 	qg_config_release(bot->config);
 	free(bot);
@@ -198,6 +199,9 @@ static bool init(struct bot *bot)
 	b->suggestions = qg_role_suggestions(bot->role);
 	b->state = calloc(1, b->adapter->state_size > 0 ? b->adapter->state_size : 1);
 	enum qg_status status = b->state != NULL ? b->adapter->init(b) : QG_NO_MEMORY;
+	if (status == QG_OK && b->adapter->account != NULL) {
+		bot->account = b->adapter->account(b);
+	}
 	if (status != QG_OK) {
 		qg_log_error(
 			b->name, "its platform refuses the settings: %s", qg_status_text(status));
@@ -283,6 +287,7 @@ static void make_metrics(struct bot *bot)
 		bot, "messages_refused_total", "Messages refused: mailbox full, Redis away");
 	bot->sent = counter(bot, "parts_sent_total", "Parts of replies sent");
 	bot->repeated = counter(bot, "parts_repeated_total", "Parts sent again, outcome unknown");
+	bot->paced = counter(bot, "parts_paced_total", "Parts put off by a rate of the platform");
 	bot->buried = counter(bot, "replies_dead_total", "Replies that became dead letters");
 }
 
@@ -300,6 +305,7 @@ static struct bot *create(struct qg_gateway *gateway, const struct qg_bot_config
 		.config = config,
 		.loop = core->loop,
 		.redis = core->redis,
+		.http = core->http,
 		.redis_url = core->redis_url,
 		.name = config->name,
 		.prefix =
@@ -368,6 +374,10 @@ void bots_sync(struct qg_gateway *gateway)
 
 void bots_finish(struct qg_gateway *gateway)
 {
+	/* first what they heard for each other */
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		inbound_finish(QG_CONTAINER(item, struct bot, item));
+	}
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
 		destroy(QG_CONTAINER(item, struct bot, item));
 	}

@@ -7,6 +7,7 @@
 #include "qg/clock.h"
 #include "qg/log.h"
 #include "qg/str.h"
+#include "rates.h"
 
 static void out_bell(struct qg_gateway *gateway, const char *name)
 {
@@ -76,6 +77,18 @@ static void look(void *arg)
 			outbound_look(bot);
 		}
 		inbound_expire(bot); /* last: a bot that is gone may end with it */
+	}
+}
+
+/* Something put off is due before the next look. */
+static void wake(void *arg)
+{
+	struct qg_gateway *gateway = arg;
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		if (outbound_is_due(bot)) {
+			outbound_look(bot);
+		}
 	}
 }
 
@@ -250,8 +263,11 @@ struct qg_gateway *qg_gateway_create(struct qg_core *core)
 	gateway->look_timer = qg_timer_create(core->loop, look, gateway);
 	gateway->renew_timer = qg_timer_create(core->loop, renew, gateway);
 	gateway->drain_timer = qg_timer_create(core->loop, drain_tick, gateway);
+	gateway->wake_timer = qg_timer_create(core->loop, wake, gateway);
+	gateway->rates = rates_create();
 	if (gateway->look_timer == NULL || gateway->renew_timer == NULL ||
-		gateway->drain_timer == NULL || !listen_to_bells(gateway)) {
+		gateway->drain_timer == NULL || gateway->wake_timer == NULL ||
+		gateway->rates == NULL || !listen_to_bells(gateway)) {
 		qg_gateway_destroy(gateway);
 		return NULL;
 	}
@@ -277,5 +293,7 @@ void qg_gateway_destroy(struct qg_gateway *gateway)
 	qg_timer_destroy(gateway->look_timer);
 	qg_timer_destroy(gateway->renew_timer);
 	qg_timer_destroy(gateway->drain_timer);
+	qg_timer_destroy(gateway->wake_timer);
+	rates_destroy(gateway->rates);
 	free(gateway);
 }

@@ -47,6 +47,7 @@ struct bot {
 	struct qg_bot bot;	  /* what the adapter sees */
 	struct qg_config *config; /* holds bot.config */
 	struct qg_role *role;
+	char *account;	   /* on the platform; NULL: nobody else has it */
 	struct link *link; /* NULL while opening, and once a successor has it */
 	bool opening;	   /* its role is being read */
 	bool ready;	   /* init() was a success */
@@ -64,7 +65,8 @@ struct bot {
 	bool looking, look_again;
 	int64_t next_due; /* wall ms of the next waiting chat, 0 none */
 	unsigned calm;
-	struct qg_metric *received, *duplicates, *unselected, *refused, *sent, *repeated, *buried;
+	struct qg_metric *received, *duplicates, *unselected, *refused, *sent, *repeated, *buried,
+		*paced;
 };
 
 /* Of the look at the queue that is under way. */
@@ -74,10 +76,14 @@ struct depth_sums {
 	int64_t oldest, entries, pending, dead;
 };
 
+struct rates;
+
 struct qg_gateway {
 	struct qg_core *core;
 	struct qg_redis_listener *listener;
-	struct qg_timer *look_timer, *renew_timer, *drain_timer;
+	struct qg_timer *look_timer, *renew_timer, *drain_timer, *wake_timer;
+	uint64_t wake_at; /* mono ms of the wake timer */
+	struct rates *rates;
 	struct qg_list bots, links;
 	bool up, draining, stopping; /* stopping: the second half of a drain */
 	struct depth_sums depth;
@@ -117,6 +123,14 @@ void links_release(struct qg_gateway *gateway);
 /* Ours, and the last confirmed renewal is young enough. link may be NULL: no. */
 bool link_may_send(const struct link *link);
 
+/* select.c */
+/* Whether a bot works in a chat, as far as the config says: where `chats` is empty an admin may have enabled it. */
+bool select_serves(const struct qg_bot_config *config, enum qg_chat_type type, const char *chat);
+/* Whether a message of that bot is for it, not only noted. */
+bool select_message(const struct qg_bot_config *config, const struct qg_message *message);
+/* The bot that answers what another one of the same account heard, which may be that one. */
+struct bot *select_bot(struct bot *heard, const struct qg_message *message);
+
 /* inbound.c */
 void inbound_receive(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn stored, void *arg);
 /* All that is not confirmed goes again, in order. */
@@ -125,7 +139,7 @@ void inbound_resend(struct bot *bot);
 void inbound_expire(struct bot *bot);
 void inbound_finish(struct bot *bot);
 
-/* outbound.c */
+/* outbound.c; outbound_sent() is in sending.c */
 void outbound_look(struct bot *bot);
 /* The time of a chat that was put off has come. */
 bool outbound_is_due(const struct bot *bot);

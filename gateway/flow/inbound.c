@@ -14,7 +14,8 @@
 
 struct inbound {
 	struct qg_list item;
-	struct bot *bot;
+	struct bot *bot;   /* whose it is */
+	struct bot *heard; /* whose platform waits for the answer; pinned where it is another one */
 	struct qg_message *message;
 	char *conversation;
 	bool selected, in_flight, refusing, abandoned;
@@ -30,13 +31,16 @@ static void send_one(struct inbound *inbound);
 
 static void destroy(struct inbound *inbound)
 {
-	struct bot *bot = inbound->bot;
+	struct bot *bot = inbound->bot, *heard = inbound->heard;
 	qg_list_remove(&inbound->item);
 	bot->held--;
 	bot->held_bytes -= inbound->bytes;
 	qg_message_destroy(inbound->message);
 	free(inbound->conversation);
 	free(inbound);
+	if (heard != bot) {
+		bot_unpin(heard);
+	}
 	bot_collect(bot);
 }
 
@@ -48,30 +52,6 @@ static void answer(struct inbound *inbound, enum qg_status status)
 	if (stored != NULL) {
 		stored(inbound->arg, status);
 	}
-}
-
-static bool contains_keyword(const struct qg_bot_config *config, const char *text)
-{
-	char *folded = qg_str_fold(text);
-	bool found = false;
-	for (size_t i = 0; i < config->keywords.count && !found; i++) {
-		char *keyword = qg_str_fold(config->keywords.items[i]);
-		/* no memory to know: an answer too many is better than a question lost */
-		found = folded == NULL || keyword == NULL || strstr(folded, keyword) != NULL;
-		free(keyword);
-	}
-	free(folded);
-	return found;
-}
-
-static bool is_selected(const struct qg_bot_config *config, const struct qg_message *message)
-{
-	if (message->chat_type == QG_CHAT_DIRECT || message->kind != QG_MESSAGE_TEXT ||
-		message->mentions_bot) {
-		return true;
-	}
-	return config->trigger == QG_TRIGGER_ALWAYS ||
-	       (config->trigger == QG_TRIGGER_KEYWORDS && contains_keyword(config, message->text));
 }
 
 /* What the chat is told when its mailbox is full. */
@@ -239,18 +219,22 @@ static bool is_crowded(const struct bot *bot)
 void inbound_receive(
 	struct qg_bot *adapter_bot, struct qg_message *message, qg_stored_fn stored, void *arg)
 {
-	struct bot *bot = bot_of(adapter_bot);
+	struct bot *heard = bot_of(adapter_bot), *bot = select_bot(heard, message);
 	struct inbound *inbound = calloc(1, sizeof(*inbound));
 	if (inbound == NULL) {
 		qg_message_destroy(message);
 		stored(arg, QG_NO_MEMORY);
 		return;
 	}
+	if (heard != bot) {
+		bot_pin(heard);
+	}
 	*inbound = (struct inbound){.bot = bot,
+		.heard = heard,
 		.message = message,
 		.conversation =
 			qg_conversation_name(bot->bot.config->scope, bot->bot.name, message),
-		.selected = is_selected(bot->bot.config, message),
+		.selected = select_message(bot->bot.config, message),
 		.accepted = qg_clock_wall(),
 		.began = qg_clock_mono(),
 		.bytes = size_of(message),

@@ -78,6 +78,27 @@ void call_fence(struct call *call, const struct qg_queue *queue, const struct qg
 	call_int(call, entry->try);
 }
 
+char **call_replies(struct call *call, struct qg_reply *const *replies, size_t count)
+{
+	char **texts = calloc(count + 1, sizeof(*texts));
+	call->failed = call->failed || texts == NULL;
+	for (size_t i = 0; texts != NULL && i < count; i++) {
+		texts[i] = qg_reply_encode(replies[i]);
+		call->failed = call->failed || texts[i] == NULL;
+		call_str(call, replies[i]->chat);
+		call_str(call, texts[i]);
+	}
+	return texts;
+}
+
+void call_replies_free(char **texts, size_t count)
+{
+	for (size_t i = 0; texts != NULL && i < count; i++) {
+		free(texts[i]);
+	}
+	free(texts);
+}
+
 void call_go(struct call *call, struct qg_queue *queue, unsigned partition,
 	const struct qg_redis_script *script, qg_redis_fn fn, void *arg)
 {
@@ -91,13 +112,18 @@ void call_go(struct call *call, struct qg_queue *queue, unsigned partition,
 	call_finish(call);
 }
 
-struct flight *flight_new(struct qg_queue *queue, void (*fn)(void), void *arg, unsigned partition)
+void *certain(void *memory)
 {
-	struct flight *flight = malloc(sizeof(*flight));
-	if (flight == NULL) {
+	if (memory == NULL) {
 		qg_log_error(NULL, "out of memory");
 		abort();
 	}
+	return memory;
+}
+
+struct flight *flight_new(struct qg_queue *queue, void (*fn)(void), void *arg, unsigned partition)
+{
+	struct flight *flight = certain(malloc(sizeof(*flight)));
 	*flight = (struct flight){queue, fn, arg, partition};
 	return flight;
 }
@@ -112,6 +138,7 @@ static const struct {
 	{"duplicate", QG_DUPLICATE},
 	{"full", QG_FULL},
 	{"stale", QG_STALE},
+	{"denied", QG_DENIED},
 	{"changed", QG_STALE},
 	{"gone", QG_EMPTY},
 	{"empty", QG_EMPTY},

@@ -204,17 +204,18 @@ static bool repair_conversations(struct check *check)
 	return question.count == empty || repair_page(check, &question);
 }
 
-static bool recount(struct check *check)
+/* Asks the script for names with which something is wrong, repaired. */
+static bool repair_by(struct check *check, const char *action, const char *problem)
 {
-	struct question question = question_of_admin(check->prefix, "recount");
+	struct question question = question_of_admin(check->prefix, action);
 	question_add(&question, "1");
-	struct qg_redis_reply *bots =
+	struct qg_redis_reply *names =
 		question_ask(check->admin, &question, QG_REPLY_ARRAY, check->error);
-	bool ok = bots != NULL;
-	for (size_t i = 0; ok && i < bots->count; i++) {
-		ok = note(check, answer_text(bots, i), "its waiting messages were counted wrong");
+	bool ok = names != NULL;
+	for (size_t i = 0; ok && i < names->count; i++) {
+		ok = note(check, answer_text(names, i), problem);
 	}
-	qg_redis_reply_free(bots);
+	qg_redis_reply_free(names);
 	return ok;
 }
 
@@ -222,7 +223,9 @@ static bool check_partition(struct check *check)
 {
 	return scan(check, "m") && scan(check, "c") && add_members(check, "SMEMBERS", "pend") &&
 	       add_members(check, "ZRANGE", "age") && add_members(check, "ZRANGE", "due") &&
-	       repair_conversations(check) && recount(check);
+	       repair_conversations(check) &&
+	       repair_by(check, "recount", "its waiting messages were counted wrong") &&
+	       repair_by(check, "book", "an open call that cannot be read");
 }
 
 json_t *qg_queue_admin_check(const struct qg_queue_admin *admin, char *error)

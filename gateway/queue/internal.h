@@ -13,7 +13,7 @@ struct qg_queue {
 };
 
 #define CALL_FEW 24
-#define CALL_NUMBERS 8
+#define CALL_NUMBERS 16
 
 /* Arguments of one call; what is added must live until call_go(). Numbers are kept in the call. */
 struct call {
@@ -31,12 +31,19 @@ void call_init(struct call *call);
 /* text may be NULL: "". */
 void call_str(struct call *call, const char *text);
 void call_bytes(struct call *call, const char *data, size_t size);
-/* At most 8 numbers a call. */
+/* At most CALL_NUMBERS numbers a call. */
 void call_int(struct call *call, int64_t number);
+/* Adds chat and wire form of each; free what comes back after call_go(). */
+char **call_replies(struct call *call, struct qg_reply *const *replies, size_t count);
+void call_replies_free(char **texts, size_t count);
 /* Sends the script with the prefix of the partition, and ends the call. What cannot be built for want of memory
  * is sent as a call that Redis refuses: fn hears QG_FAILED, as it must hear something. */
 void call_go(struct call *call, struct qg_queue *queue, unsigned partition,
 	const struct qg_redis_script *script, qg_redis_fn fn, void *arg);
+
+/* Memory that must be there: aborts where it is NULL. A callback that never comes would leave a turn hanging for
+ * ever. */
+void *certain(void *memory);
 
 /* A callback of ours kept over the flight of a call, and what it needs then. */
 struct flight {
@@ -45,7 +52,7 @@ struct flight {
 	void *arg;
 	unsigned partition;
 };
-/* Aborts for no memory: a callback that never comes would leave a turn hanging for ever. */
+/* Aborts for no memory. */
 struct flight *flight_new(struct qg_queue *queue, void (*fn)(void), void *arg, unsigned partition);
 
 /* ok, stored -> QG_OK; duplicate, full, stale, gone, changed, empty, none -> theirs. A string, or an array that

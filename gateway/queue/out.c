@@ -42,7 +42,7 @@ void qg_head_finish(struct qg_head *head)
 	*head = (struct qg_head){0};
 }
 
-/* Row: chat, "<id>\n<json>", part, started, attempts, parts. */
+/* Row: chat, "<id>\n<json>", part, started, attempts, parts, form. */
 static enum qg_status read_head(struct qg_head *head, const struct qg_redis_reply *row)
 {
 	const struct qg_redis_reply *text = row->count > 1 ? &row->items[1] : NULL;
@@ -64,6 +64,9 @@ static enum qg_status read_head(struct qg_head *head, const struct qg_redis_repl
 	head->reply->part = head->part;
 	head->started = reply_int(row, 3) != 0;
 	head->reply->attempts = (unsigned)reply_int(row, 4);
+	int64_t form = reply_int(row, 6);
+	head->reply->form =
+		form == QG_FORM_APART || form == QG_FORM_PLAIN ? (enum qg_form)form : QG_FORM_RICH;
 	const char *parts = reply_text(row, 5);
 	head->parts = parts[0] != '\0' ? qg_json_parse(parts, strlen(parts), NULL) : NULL;
 	return QG_OK;
@@ -138,6 +141,7 @@ void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t unt
 	call_int(&call, until);
 	call_int(&call, attempts);
 	call_str(&call, started ? "1" : "0");
+	call_int(&call, form);
 	go(&call, queue, part->bot, fn, arg);
 }
 
@@ -149,4 +153,17 @@ void qg_out_dead(struct qg_queue *queue, const struct qg_part *part, const char 
 	call_str(&call, reason);
 	call_int(&call, now);
 	go(&call, queue, part->bot, fn, arg);
+}
+
+void qg_out_post(struct qg_queue *queue, const char *bot, struct qg_reply *const *replies,
+	size_t count, qg_queue_fn fn, void *arg)
+{
+	unsigned partition = qg_queue_partition(queue, bot);
+	struct call call;
+	call_init(&call);
+	call_str(&call, bot);
+	char **texts = call_replies(&call, replies, count);
+	call_go(&call, queue, partition, &qg_script_post, reply_simple,
+		flight_new(queue, (void (*)(void))fn, arg, partition));
+	call_replies_free(texts, count);
 }

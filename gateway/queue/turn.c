@@ -133,6 +133,8 @@ static enum qg_status read_batch(struct qg_batch *batch, const struct qg_redis_r
 	}
 	batch->failures = (unsigned)reply_int(reply, 1);
 	batch->paused = reply_int(reply, 2) != 0;
+	batch->enabled = reply_int(reply, 6) != 0;
+	batch->bound = reply_int(reply, 7) != 0;
 	batch->state = read_state(&reply->items[3]);
 	batch->history = qg_str_copy_n(reply_text(reply, 4), reply->items[4].size);
 	if (batch->state == NULL || batch->history == NULL) {
@@ -192,7 +194,11 @@ static void add_parts(struct call *call, struct made *made, const struct qg_done
 	size_t i;
 	json_t *element;
 	json_array_foreach (done->history, i, element) {
-		add_made(call, made, qg_json_dump(element));
+		if (json_is_string(element)) { /* written already */
+			call_bytes(call, json_string_value(element), json_string_length(element));
+		} else {
+			add_made(call, made, qg_json_dump(element));
+		}
 	}
 	for (i = 0; i < done->reply_count; i++) {
 		call_str(call, done->replies[i]->chat);
@@ -224,6 +230,8 @@ void qg_queue_done(struct qg_queue *queue, const struct qg_entry *entry, const s
 	call_int(&call, (int64_t)elements);
 	call_int(&call, (int64_t)done->reply_count);
 	call_int(&call, (int64_t)done->due_count);
+	call_str(&call, done->enable);
+	call_str(&call, done->disable);
 	if (made.items != NULL) {
 		add_parts(&call, &made, done);
 	}

@@ -106,5 +106,7 @@ extern const struct qg_redis_script *const qg_adapter_scripts[];
  * least QG_SPLIT_MIN. Appends to parts (JSON array of strings); QG_OK or QG_NO_MEMORY, then parts is as before. */
 #define QG_SPLIT_MIN 16
 QG_MUST_CHECK enum qg_status qg_split(const char *text, size_t size, size_t limit, json_t *parts);
+/* The marks that close a code fence which is open at the end of text; "" if none is, or one of over 16 marks. */
+void qg_fence_end(const char *text, size_t size, char out[17]);
 
 #endif

@@ -29,6 +29,8 @@ struct qg_cases_host {
 };
 
 struct qg_cases;
+struct qg_desk;
+struct qg_endpoints;
 
 /* Runs all cases of a role, one after the other. model NULL: those marked offline, without any
  * model; the others are left out. Else all are asked of that endpoint, but for those that need a
@@ -36,6 +38,8 @@ struct qg_cases;
 struct qg_cases *qg_cases_run(struct qg_loop *loop, struct qg_config *config,
 	const struct qg_bot_config *bot, struct qg_role *role, const char *model,
 	const struct qg_cases_host *host, void *arg);
+/* What models need, as a turn gets it; before the loop goes on. Borrowed until ended(); both may be NULL. */
+void qg_cases_use(struct qg_cases *cases, struct qg_endpoints *endpoints, struct qg_desk *desk);
 void qg_cases_cancel(struct qg_cases *cases);
 
 /* Answers made of the examples of a template's interview, for a template nobody hired yet. tree: of

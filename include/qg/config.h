@@ -109,14 +109,17 @@ struct qg_config_world {
 	 * errors. */
 	void (*check_bot)(const struct qg_bot_config *bot, const struct qg_tree *tree,
 		struct qg_problems *problems);
-	/* Checks an endpoint: provider, key, script; adds errors and warnings. */
+	/* Checks an endpoint: provider, key, script; adds errors and warnings. May be NULL, as the two below. */
 	void (*check_model)(const struct qg_model_config *model, const struct qg_tree *tree,
 		struct qg_problems *problems);
 	/* Whether a provider (name or alias) is built. */
 	bool (*has_provider)(const char *provider);
-	/* What is wrong with a bot's endpoints together (no price, currency, abroad, tiers): add errors. */
+	/* What is wrong with a bot's endpoints together (no price, currency, abroad): add errors. Only of a bot without
+	 * errors; config has usd_cny and the endpoints the bot can name, no more. */
 	void (*check_models)(const struct qg_config *config, const struct qg_bot_config *bot,
 		const struct qg_tree *tree, struct qg_problems *problems);
+	/* Name of the platform's account a bot uses; yours to free; NULL: one of its own. May be NULL. */
+	char *(*account)(const struct qg_bot_config *bot);
 	/* The template's defaults for a bot (trigger, budget, ...): borrowed tree, alive until
 	 * the load ends, or NULL with the error added at `at` (the bot's `template`). Also checks
 	 * answers (a map, or NULL where the bot gives none) against the interview. Called for

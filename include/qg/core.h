@@ -25,6 +25,7 @@ struct qg_core {
 	struct qg_processes *
 		processes; /* who is alive in data_dir/run; NULL where nobody asks (tests, verbs) */
 	bool redis_up;	   /* connected, and it is the right Redis (partitions checked) */
+	bool both_roles;   /* gateway and agents run in this process */
 	bool draining;	   /* SIGTERM came: no new work */
 	bool refuse;	   /* disk or Redis memory nearly full: new messages wait at the platform */
 };

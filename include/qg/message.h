@@ -51,7 +51,7 @@ struct qg_reply {
 	char *sender;	 /* whom it answers, for a mention; may be NULL */
 	char *text;	 /* markdown */
 	char *label;	 /* "AI 生成" where a model's text is in it; else NULL */
-	char *footnote;	 /* or NULL */
+	char *footnote;	 /* the whole line, label included; or NULL: then the label stands alone */
 	json_t *sources; /* array of {title, section}, or NULL */
 	json_t *buttons; /* array of {text, value}, or NULL */
 	struct qg_usage usage;

@@ -129,6 +129,8 @@ const char *qg_model_names(void);
 
 /* ---- providers: presets over the wire forms; one table, agents/models/presets.c ---- */
 
+struct qg_quirks; /* what a wire form has to know of it: agents/models/presets.h */
+
 struct qg_provider {
 	const char *name; /* canonical; the price list has the same */
 	const char *const *aliases; /* ends with NULL */
@@ -138,6 +140,8 @@ struct qg_provider {
 	const char *default_model; /* NULL: must be given */
 	bool abroad;
 	bool needs_key;
+	bool is_free; /* runs on one's own machine: costs nothing unless the endpoint has a price */
+	const struct qg_quirks *quirks;
 };
 extern const struct qg_provider qg_providers[]; /* ends with a NULL name */
 /* By name or alias; NULL if there is none. */

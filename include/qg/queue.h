@@ -5,7 +5,7 @@
  *   d:<bot>:<message>    dedupe key, holds the first answer; expires after the platform's window
  *   m:<conversation>     mailbox: list of wire messages; the first n of them are the batch in flight
  *   c:<conversation>     its entry while scheduled: id, state (R ready, P pending, W waits), own, try, beat,
- *                        n and by of the batch, e<message> failures, k<message> crashes
+ *                        n and by of the batch, e<message> failures, k<message> crashes, past calls of the turn
  *   r:<bot>  ring        ready conversations of a bot; the bots that have some, taken in turn
  *   pend                 conversations with a pending entry
  *   due                  sorted set: what to do when
@@ -19,7 +19,8 @@
  *   depth, age           waiting messages by bot; scheduled conversations by the stored time of their head
  *   b:<bot>              flags: paused
  *   g:<bot>  a:<bot>     sets: chats that an admin enabled; users who became admins by a code
- *   bind:<bot>           hash: the code's digest, until when, wrong tries, who used it with which message
+ *   bind:<bot>           hash: the code's digest, until when, wrong tries, who used it with which message; expires
+ *   p:<bot>:<reply>      a notice that was posted, while it stands in its list and an hour longer
  *
  * Bells are pub/sub channels per partition ("qg:{p}:ready", ":send", ":draft"): they only say where to look; the
  * keys are the truth, and everybody looks without a bell too. Model: tests/model/. All calls on the loop's
@@ -86,7 +87,7 @@ struct qg_batch {
 	bool paused;
 	bool enabled; /* an admin enabled this chat (/启用) */
 	bool bound;   /* the sender became admin by a code (/绑定) */
-	char *history; /* elements as JSON, one a line, for who reads it to parse */
+	char *history; /* elements, one a line */
 	json_t *state;
 };
 void qg_entry_finish(struct qg_entry *entry);
@@ -108,7 +109,7 @@ struct qg_done {
 	size_t batch; /* messages it answers; QG_STALE where another number is in flight; 0: not known */
 	struct qg_reply *const *replies;
 	size_t reply_count;
-	const json_t *history; /* array to append */
+	const json_t *history; /* array of strings to append */
 	bool forget_history;
 	const json_t *state; /* NULL: as it was */
 	const struct qg_due_item *due;
@@ -190,13 +191,14 @@ void qg_out_start(struct qg_queue *queue, const struct qg_part *part, const char
 	qg_queue_fn fn, void *arg);
 void qg_out_land(
 	struct qg_queue *queue, const struct qg_part *part, bool last, qg_queue_fn fn, void *arg);
-/* started: an earlier call for this part is out whose outcome is unknown. */
+/* started: an earlier call for this part is out whose outcome is unknown. form: how this part and those
+ * behind it go on. */
 void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t until,
 	unsigned attempts, bool started, enum qg_form form, qg_queue_fn fn, void *arg);
 void qg_out_dead(struct qg_queue *queue, const struct qg_part *part, const char *reason,
 	int64_t now, qg_queue_fn fn, void *arg);
 /* Puts replies of the bot's own (notices to admins) into its out lists; the same reply id again, while the first
- * stands there, changes nothing. */
+ * stands there or landed within the hour, changes nothing. */
 void qg_out_post(struct qg_queue *queue, const char *bot, struct qg_reply *const *replies,
 	size_t count, qg_queue_fn fn, void *arg);
 /* Draft rows under way, as published on the draft channel; rows are borrowed JSON texts. */
@@ -242,7 +244,8 @@ void qg_lease_kick(struct qg_queue *queue, const char *link, uint64_t epoch, int
 void qg_bind_digest(const char *bot, const char *code, char out[33]);
 void qg_bind_offer(struct qg_queue *queue, const char *bot, const char *digest, int64_t until,
 	qg_queue_fn fn, void *arg);
-/* QG_OK: bound (also where the same user sent the same message before); QG_DENIED. */
+/* QG_OK: bound (also where the same user sent the same message before); QG_DENIED: wrong, too late, used, or dead
+ * after five wrong tries (the same message again is the same try). */
 void qg_bind_try(struct qg_queue *queue, const char *bot, const char *user, const char *digest,
 	const char *message, int64_t now, qg_queue_fn fn, void *arg);
 /* Users bound by a code, and chats enabled; borrowed for the call. */

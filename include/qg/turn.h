@@ -31,8 +31,8 @@ struct qg_turn_request {
 		*messages;	  /* a run of one sender, oldest first; borrowed until finished() */
 	const int64_t *stored_at; /* wall ms of each */
 	size_t count;
-	/* Elements {"who": "user"|"bot", "name", "text", "at"} as JSON, one a line; NULL: none; borrowed. Text,
-	 * because it is long and only a prompt reads it. */
+	/* Elements that earlier turns gave out, one a line; NULL: none; borrowed. A line is ready to be part of a
+	 * prompt; what is in it is known to agents/history.c alone. */
 	const char *history;
 	json_t *state; /* object kept for the conversation, {} at first; borrowed, not changed */
 	bool paused;   /* by `qungong pause`: one polite line, no model */
@@ -43,7 +43,7 @@ struct qg_turn_request {
 
 struct qg_turn_result {
 	struct qg_reply *reply; /* NULL when the bot keeps quiet; set it to NULL to keep it */
-	json_t *history;	/* array of elements to append; may be empty */
+	json_t *history;	/* array of elements to append, each a string of one line; may be empty */
 	bool forget_history;	/* /reset: drop what was there first */
 	json_t *state;		/* the conversation's state from now on */
 	bool missed;		/* nothing was found */
@@ -56,8 +56,9 @@ struct qg_turn_result {
 };
 
 struct qg_turn_host {
-	/* All of the answer so far, as often as the model sends: who wants it later does not copy it but asks
-	 * qg_turn_text(). Borrowed. May be NULL. */
+	/* All of the answer so far, as often as the model sends (where it is silent for long: a sentence that
+	 * stands in its place meanwhile): who wants it later does not copy it but asks qg_turn_text(). Borrowed. May
+	 * be NULL. */
 	void (*draft)(void *arg, const char *reply_id, const char *text);
 	/* Once, never from inside qg_turn_start(). QG_OK with a result (borrowed for the call), else an error to
 	 * fail the batch with; words say why, for a log. The turn is gone after it. */

@@ -17,6 +17,15 @@ static const struct sample {
 	{"web", "members: {小明: s1, 小红: {secret: s2, admin: true}}",
 		{"members: []", "members: 小明", "members: {小明: {secret: 1, rank: 2}}",
 			"members: {小明: ''}", "members: {' 小明': s1}"}},
+	{"feishu",
+		"{app_id: cli_1, app_secret: s, transport: webhook, encrypt_key: k, "
+		"verification_token: t}",
+		{"{app_id: cli_1, app_secret: s, encrypt_key: k}",
+			"{app_id: cli_1, app_secret: s, transport: webhook}",
+			"{app_id: cli_1, transport: webhook, encrypt_key: k}",
+			"{app_id: cli_1, app_secret: s, transport: carrier-pigeon, encrypt_key: k}",
+			"{app_id: cli_1, app_secret: s, transport: webhook, encrypt_key: k, "
+			"api_base: x}"}},
 };
 
 static const struct sample *sample_of(const char *platform)

@@ -121,6 +121,24 @@ START_TEST(test_without_memory)
 }
 END_TEST
 
+START_TEST(tells_what_closes_an_open_fence)
+{
+	static const struct {
+		const char *text, *end;
+	} cases[] = {
+		{"", ""}, {"hi", ""}, {"```c\nint a;", "```"}, {"```c\nint a;\n```", ""},
+		{"```c\nint a;\n```\n", ""}, {"~~~~\n```\n", "~~~~"},
+		{"a\n   `````\n```\n", "`````"}, {"```a```b", ""},
+		{"````````````````````\nx", ""}, /* longer than any that is repeated */
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char end[17];
+		qg_fence_end(cases[i].text, strlen(cases[i].text), end);
+		ck_assert_str_eq(end, cases[i].end);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("split");
@@ -129,6 +147,7 @@ int main(void)
 	tcase_add_test(tests, test_large);
 	tcase_add_test(tests, test_appends);
 	tcase_add_test(tests, test_without_memory);
+	tcase_add_test(tests, tells_what_closes_an_open_fence);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -8,13 +8,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { breakdown } from './breakdown.mjs';
+import { cycle } from './cycle.mjs';
 import { ingest } from './ingest.mjs';
 import { memory } from './memory.mjs';
 import { start } from './start.mjs';
 import { stream } from './stream.mjs';
 import { turns } from './turns.mjs';
+import { webhook } from './webhook.mjs';
 
-const all = { start, ingest, turns, stream, memory, breakdown };
+const all = { start, webhook, cycle, ingest, turns, stream, memory, breakdown };
 const wanted = (process.env.BENCH ?? '').split(/[\s,]+/).filter(Boolean);
 const out = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../out/bench');
 const scale = Number(process.env.BENCH_SCALE ?? 1);

@@ -1,7 +1,8 @@
 /* load.c - the load generator of the benchmarks: writes messages at the web door of 127.0.0.1 and counts.
  *
- * Two ways: plain (a connection posts its next message when the last one got its 202) and --talk (a connection is a
- * sender, who waits for the reply in the bot's feed before writing again). It first warms up with one message a
+ * Two ways: plain (a connection posts its next message when the last one was acknowledged; --requests FILE sends whole
+ * requests made beforehand) and --talk (a connection is a sender, who waits for the reply in the bot's feed before
+ * writing again). It first warms up with one message a
  * connection, says "ready", waits for a line on its input, and then does the measured run of exactly --messages. So
  * whoever reads the CPU of the server between the two measures messages and not the opening of connections.
  * Each tenth of the run is told by a line "tenth N"; the last line is a JSON object. */
@@ -225,6 +226,9 @@ static void read_option(int letter, const char *value)
 	case 'r':
 		options.ramp_ms = (unsigned)number(value, 600000);
 		break;
+	case 'q':
+		options.requests = value;
+		break;
 	case 't':
 		options.talk = options.mention = true;
 		break;
@@ -248,12 +252,13 @@ static void read_options(int argc, char **argv)
 		{"bot", 1, NULL, 'b'}, {"bots", 1, NULL, 'B'}, {"salt", 1, NULL, 'i'},
 		{"connections", 1, NULL, 'c'}, {"senders", 1, NULL, 's'},
 		{"messages", 1, NULL, 'n'}, {"ramp", 1, NULL, 'r'}, {"talk", 0, NULL, 't'},
-		{"mention", 0, NULL, 'm'}, {"text", 1, NULL, 'x'}, {0}};
+		{"mention", 0, NULL, 'm'}, {"text", 1, NULL, 'x'}, {"requests", 1, NULL, 'q'}, {0}};
 	for (int letter; (letter = getopt_long(argc, argv, "", table, NULL)) != -1;) {
 		read_option(letter, optarg);
 	}
-	if (options.port == 0 || options.token == NULL || options.text_count == 0 ||
-		options.connections == 0 || options.senders == 0 || options.messages == 0) {
+	bool posts = options.token != NULL && options.text_count > 0;
+	if (options.port == 0 || (options.requests == NULL && !posts) || options.connections == 0 ||
+		options.senders == 0 || options.messages == 0) {
 		die("needs --port, --token and --text, and something to do");
 	}
 }
@@ -272,6 +277,9 @@ int main(int argc, char **argv)
 	char line[16];
 	read_options(argc, argv);
 	raise_files();
+	if (options.requests != NULL) {
+		requests_open(options.requests);
+	}
 	signal(SIGPIPE, SIG_IGN);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (options.talk) {

@@ -18,6 +18,8 @@ struct options {
 	unsigned connections, senders;
 	unsigned long messages;
 	bool talk, mention;
+	const char *
+		requests; /* a file of whole HTTP requests to send instead, each behind its size and a line end */
 	unsigned ramp_ms;
 	const char *texts[TEXTS_MOST]; /* as they stand in JSON */
 	unsigned text_count;
@@ -57,6 +59,11 @@ void post_event(unsigned index);
 /* The feed showed text for this message of a writer; is_reply: the last of it. */
 void post_shown(unsigned index, unsigned long number, bool is_reply);
 bool post_is_over(void);
+
+/* load_requests.c: ready-made requests. */
+void requests_open(const char *path);
+/* The request of that number, borrowed; dies behind the last. */
+const char *requests_get(unsigned long number, size_t *size_out);
 
 /* load_feed.c: one viewer a bot. */
 void feed_open(int epoll);

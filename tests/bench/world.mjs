@@ -141,7 +141,8 @@ export class World {
 			return child.readyMs !== undefined;
 		}, 'qungong to be ready');
 		if (role !== 'agents') {
-			child.port = Number(/listening on \S+, admin on \S+:(\d+)/.exec(text)[1]);
+			const ports = /listening on \S+:(\d+), admin on \S+:(\d+)/.exec(text);
+			[child.hook, child.port] = [Number(ports[1]), Number(ports[2])];
 			await this.untilServes(child.port);
 		}
 		return child;
@@ -149,7 +150,10 @@ export class World {
 
 	// A bot is opened behind the readiness of its process: until then its door says 503.
 	async untilServes(port) {
-		for (const { name } of this.config.bots) {
+		for (const { name, platform } of this.config.bots) {
+			if (platform !== 'web') {
+				continue; // what sends to it asks again while it is not open
+			}
 			await until(async () => {
 				const answer = await fetch(`http://127.0.0.1:${port}/chat/${name}/about`,
 					{ headers: { authorization: `Bearer ${this.token}` } });
@@ -200,9 +204,10 @@ function pidIn(folder) {
 	throw new Error(`no Redis runs in ${folder}`);
 }
 
-// The server in Node that ingest is compared with, beside a Redis of its own with the settings of ours.
+// A server in Node that ours is compared with, beside a Redis of its own with the settings of ours.
 export class NodeWorld {
-	async start(fsync) {
+	// script and args: which one; args(socket) gives its arguments.
+	async start(fsync, script = 'server.mjs', args = (socket) => [socket, this.token]) {
 		this.folder = fs.mkdtempSync(path.join(scratch, 'qungong-bench-node-'));
 		this.token = 'bench-token-of-some-length-0123456789abcdef';
 		const socket = path.join(this.folder, 'redis.sock');
@@ -210,7 +215,7 @@ export class NodeWorld {
 		this.redis = track(spawn('redis-server', Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
 			{ stdio: 'ignore' }));
 		await until(() => fs.existsSync(socket), 'redis-server');
-		this.server = track(spawn(process.execPath, [path.join(here, 'node/server.mjs'), socket, this.token],
+		this.server = track(spawn(process.execPath, [path.join(here, 'node', script), ...args(socket)],
 			{ stdio: ['ignore', 'pipe', 'inherit'] }));
 		for await (const line of readline.createInterface({ input: this.server.stdout })) {
 			this.port = Number(/^listening (\d+)$/.exec(line)?.[1]);
@@ -235,7 +240,7 @@ let runs = 0;
 // Runs the load generator at a door. pids: {name: pid} whose CPU is counted, given back as cpu: {name: us a message}.
 // tenth(n) is called at each tenth of the run, begun() before its first message.
 export async function load({ port, token, pids, tenth = () => {}, begun = () => {}, ...options }) {
-	const args = ['--port', port, '--token', token, '--salt', `r${process.pid}x${++runs}`];
+	const args = ['--port', port, ...(token ? ['--token', token] : []), '--salt', `r${process.pid}x${++runs}`];
 	for (const [key, value] of Object.entries(options)) {
 		if (value === true) {
 			args.push(`--${key}`);

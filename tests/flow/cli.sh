@@ -57,7 +57,7 @@ says "names its flags" "--admin-listen"
 try "a verb's --help" 0 hire --help
 try "an unknown verb is wrong use" 2 chekc
 says "with a suggestion" "did you mean 'check'" err
-for verb in usage doctor records backup restore export erase login audit; do
+for verb in doctor records backup restore export erase login audit; do
 	try "'$verb' is refused by name" 2 $verb
 	says "and says so" "not built into this version" err
 done
@@ -68,9 +68,9 @@ try "a role that is none" 2 run --role both
 try "-c without a file" 2 check -c
 try "a word too many" 2 version now
 try "version" 0 version
-says "says what is built in" "platforms: web"
+says "says what is built in" "platforms: web, feishu"
 try "version as JSON, --json first" 0 --json version
-says "is JSON" '"platforms":"web"'
+says "is JSON" '"platforms":"web, feishu"'
 
 # ---- check ----
 try "check without a config" 2 check

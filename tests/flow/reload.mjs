@@ -1,6 +1,8 @@
 // Config that changes while the processes run, and that differs between the roles for a while.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
+import tls from 'node:tls';
 import { bot, flow, until } from './rig.mjs';
 import { checkAnswers, ids, names, talk, write } from './load.mjs';
 import { toYaml } from './yaml.mjs';
@@ -127,4 +129,54 @@ flow('a bad file of bots.d keeps only its own bots off; a bad qungong.yaml chang
 	const check = await rig.verb(['check']);
 	assert.equal(check.code, 2);
 	assert.match(check.out + check.err, /no_such_key/);
+});
+
+const PEMS = path.join(path.dirname(new URL(import.meta.url).pathname), '../vectors/tls');
+const pem = (name) => fs.readFileSync(path.join(PEMS, name), 'utf8');
+
+// A connection to the platforms' door, and whose certificate it showed.
+function greet(port) {
+	return new Promise((resolve, reject) => {
+		const socket = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca: [pem('one.pem'), pem('two.pem')] },
+			() => resolve({ socket, name: socket.getPeerCertificate().subject.CN }));
+		socket.on('error', reject);
+	});
+}
+
+async function shown(port) {
+	const { socket, name } = await greet(port);
+	socket.destroy();
+	return name;
+}
+
+// Asks for a sign of life on an open connection.
+function alive(socket) {
+	return new Promise((resolve, reject) => {
+		socket.once('data', (data) => resolve(/^HTTP\/1\.1 200/.test(data.toString())));
+		socket.once('close', () => reject(new Error('the connection ended')));
+		socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+	});
+}
+
+flow('a new certificate is taken without a restart; open connections go on; a pair that does not fit changes nothing', {}, async (rig) => {
+	rig.write('c.pem', pem('one.pem'));
+	rig.write('k.pem', pem('one.key'));
+	rig.writeConfig({ tls: { cert: 'c.pem', key: 'k.pem' } });
+	const p = await rig.start('p');
+	const port = p.ports[0];
+	const { socket, name } = await greet(port);
+	assert.equal(name, 'one');
+	assert.ok(await alive(socket));
+
+	rig.write('c.pem', pem('two.pem'));
+	await until(() => /error: tls: .*c\.pem/.test(p.text()), 5000, 'the word about a pair that does not fit');
+	assert.equal(await shown(port), 'one');
+	rig.write('k.pem', pem('two.key'));
+	await until(async () => (await shown(port)) === 'two', 5000, 'the new certificate');
+	assert.ok(await alive(socket), 'who was connected stays');
+	socket.destroy();
+
+	rig.writeConfig({ tls: undefined });
+	await until(() => /only a restart makes it so: tls/.test(p.text()), 5000, 'the word about a restart');
+	assert.equal(await shown(port), 'two');
 });

@@ -320,11 +320,14 @@ export class Rig {
 	}
 
 	// A verb of the command line: {code, out, err}.
-	verb(args, { ms = 20_000, env = {}, config = this.configPath } = {}) {
+	verb(args, { ms = 20_000, env = {}, config = this.configPath, input = null } = {}) {
 		return new Promise((resolve, reject) => {
 			const child = spawn(binary, [...args, '-c', config], {
-				cwd: this.folder, env: this.environment(env), stdio: ['ignore', 'pipe', 'pipe'],
+				cwd: this.folder, env: this.environment(env),
+				stdio: [input === null ? 'ignore' : 'pipe', 'pipe', 'pipe'],
 			});
+			child.stdin?.on('error', () => {}); // it may end before it read all
+			child.stdin?.end(input);
 			const answer = { out: '', err: '' };
 			child.stdout.setEncoding('utf8').on('data', (text) => { answer.out += text; });
 			child.stderr.setEncoding('utf8').on('data', (text) => { answer.err += text; });

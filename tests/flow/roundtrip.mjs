@@ -89,7 +89,7 @@ flow('commands are answered without a model', OFFLINE, async (rig) => {
 	await begin(rig);
 	assert.match((await ask(rig, '小王', '/help')).text, /小满餐厅|\/about/);
 	assert.match((await ask(rig, '小王', '/关于')).text, /AI/);
-	assert.match((await ask(rig, '小王', '/用量')).text, /用量/);
+	assert.match((await ask(rig, '小王', '/用量')).text, /您今天/);
 	assert.match((await ask(rig, '小王', '/reset')).text, /忘掉/);
 	assert.match((await ask(rig, '小王', '/安静')).text, /分钟/);
 	assert.match((await ask(rig, '小王', '几点开门')).text, /\/resume/);

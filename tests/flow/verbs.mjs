@@ -1,8 +1,11 @@
-// Verbs beside a running process, and with none: pause, resume, queue, check, and what agents do not open.
+// Verbs beside a running process, and with none: pause, resume, queue, check, usage, chat, test, hire, and what
+// agents do not open.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { bot, flow, until } from './rig.mjs';
+import { Feishu } from '../platforms/feishu.mjs';
 import { checkAnswers, ids, names, talk, write } from './load.mjs';
+import { endpoint, settled, usage, vendor } from './vendors.mjs';
 
 flow('pause: one polite line and no turn; resume: as before; both also while nothing runs', {}, async (rig) => {
 	const p = await rig.start('p');
@@ -154,4 +157,117 @@ flow('a second process with the wrong number of partitions, or a taken port, say
 	assert.equal((await other.ended).code, 2);
 	assert.match(other.text(), /partitions/);
 	assert.equal(await p.door.readiness(), 200);
+});
+
+const priced = (one) => ({
+	models: { main: endpoint(one, { provider: 'openai', model: 'house', region: 'mainland',
+		price: { input: 10, output: 40, currency: 'CNY' } }) },
+	bots: [bot('xiaoman', { models: ['main'] })],
+});
+const cost = (call) => (call.usage.input * 10 + call.usage.output * 40) / 1e6;
+
+flow('usage: while it runs and when it is stopped, by any key, as table, CSV and JSON', {}, async (rig) => {
+	const one = await vendor(rig, () => ({ text: '可以的。' }));
+	rig.writeConfig(priced(one));
+	const empty = await rig.verb(['usage']);
+	assert.equal(empty.code, 0, empty.err);
+	assert.match(empty.out, /还没有用量/);
+	assert.deepEqual(await usage(rig, 'bot'), []);
+	assert.equal(fs.existsSync(rig.dataDir), false, 'looking makes nothing');
+
+	const p = await rig.start('p');
+	const watch = rig.feed(p.door);
+	for (const from of ['小王', '小李', '小王']) {
+		await watch.replyTo((await write(() => p.door, 'xiaoman', from, '周末可以带宠物狗来聚餐吗')).id);
+	}
+	const ended = Date.now();
+	await settled(rig, 3);
+	assert.ok(Date.now() - ended < 2000, 'a call shows within two seconds');
+	const bill = one.calls.reduce((sum, call) => sum + cost(call), 0);
+	const check = async () => {
+		const [row] = await usage(rig, 'bot');
+		assert.equal(row.bot, 'xiaoman');
+		assert.equal(row.calls, 3);
+		assert.equal(row.input, one.calls.reduce((sum, call) => sum + call.usage.input, 0));
+		assert.ok(Math.abs(row.cost.CNY - bill) < 1e-9, `${row.cost.CNY} and ${bill}`);
+	};
+	await check();
+	const users = await usage(rig, 'user,day,chat,model,key,customer');
+	assert.deepEqual(users.map((row) => [row.user, row.calls, row.chat, row.model, row.customer]),
+		[['web:小李', 1, 'web', 'house', ''], ['web:小王', 2, 'web', 'house', '']]);
+	assert.match(users[0].day, /^\d{4}-\d\d-\d\d$/);
+	const files = () => fs.existsSync(`${rig.dataDir}/ledger`) && fs.readdirSync(`${rig.dataDir}/ledger`).filter((name) => name.endsWith('.db'));
+	await until(() => files().length === 1, 10_000, 'the file of the month');
+	await p.stop();
+	await check();
+	assert.equal(rig.redisPid(), null, 'the verb took its Redis away again');
+
+	const csv = (await rig.verb(['usage', '--by', 'user,model', '--csv'])).out.trim().split('\n');
+	assert.equal(csv[0], 'user,model,calls,input,cached_input,cache_write,output,reasoning,estimated,saved,cost_CNY,cost_USD');
+	assert.equal(csv.length, 3);
+	assert.match(csv[2], /^web:小王,house,2,/);
+	const table = (await rig.verb(['usage', '--by', 'user'], { env: { COLUMNS: '120' } })).out;
+	assert.match(table, /web:小王 +2 .*¥0\.\d+ +█+/);
+	assert.match(table, /合计 total +3 /);
+	assert.deepEqual(await usage(rig, 'bot', ['--month', '2020-01']), []);
+	for (const wrong of [['--by', 'bots'], ['--month', '2026-13'], ['--since', 'x'], ['--since', '2026-02-30'],
+		['--month', '2026-01', '--until', '2026-01-02'], ['--since', '2026-02-02', '--until', '2026-02-01'], ['--by', 'bot,bot']]) {
+		assert.equal((await rig.verb(['usage', ...wrong])).code, 2, wrong.join(' '));
+	}
+});
+
+flow('chat and test ask real models and book what they cost, without a server', {}, async (rig) => {
+	const one = await vendor(rig, () => ({ text: '可以的。' }));
+	rig.writeConfig(priced(one));
+	const chat = await rig.verb(['chat', 'xiaoman'], { input: '周末可以带宠物狗来聚餐吗\n/usage\n' });
+	assert.equal(chat.code, 0, chat.err);
+	assert.match(chat.out, /可以的。/);
+	assert.match(chat.out, /— house · \d+ tokens · ¥0\.\d+/);
+	assert.match(chat.out, /您今天：1 次/);
+	assert.equal(one.calls.length, 1);
+	const [row] = await usage(rig, 'bot,chat,user');
+	assert.deepEqual([row.bot, row.chat, row.user, row.calls], ['xiaoman', 'terminal', 'terminal', 1]);
+	assert.ok(Math.abs(row.cost.CNY - cost(one.calls[0])) < 1e-9);
+
+	const test = await rig.verb(['test', 'xiaoman', '--model', 'main', '--json'], { ms: 60_000 });
+	assert.ok(JSON.parse(test.out).cases.length > 5);
+	const [after] = await usage(rig, 'bot');
+	assert.equal(after.calls, one.calls.length);
+	assert.equal(rig.redisPid(), null);
+});
+
+flow('hire on Feishu: secrets in files of their own, credentials tried, a code for the first admin', {}, async (rig) => {
+	const app = { app_id: 'cli_front', app_secret: 's3cret-of-front', open_id: 'ou_bot', name: '小满' };
+	const feishu = await new Feishu({ apps: [app] }).listen();
+	rig.onEnd(() => feishu.close());
+	const hire = (name, appId, input) => rig.verb(['hire', 'restaurant', '--name', name, '--platform', 'feishu', '--json',
+		...['shop_name=小满', 'phone=021', 'hours=9', `app_id=${appId}`, `api_base=${feishu.url}`].flatMap((one) => ['--answers', one])],
+	{ input });
+	const hired = await hire('front', app.app_id, `${app.app_secret}\nenc-key\nver-token\n`);
+	assert.equal(hired.code, 0, hired.err);
+	const said = JSON.parse(hired.out);
+	assert.equal(said.webhook, '/hook/front');
+	assert.match(said.code, /^\d{6}$/);
+	assert.equal(said.say, `/绑定 ${said.code}`);
+	assert.equal(said.probe.ok, true, said.probe.words);
+	assert.ok(said.steps.some((step) => step.includes('/hook/front')));
+	const yaml = fs.readFileSync(`${rig.folder}/bots.d/front.yaml`, 'utf8');
+	assert.match(yaml, /transport: "?webhook/);
+	assert.ok(!yaml.includes(app.app_secret) && !yaml.includes('enc-key'));
+	for (const [key, value] of [['app_secret', app.app_secret], ['encrypt_key', 'enc-key'], ['verification_token', 'ver-token']]) {
+		const file = `${rig.folder}/secrets/front.${key}`;
+		assert.equal(fs.readFileSync(file, 'utf8'), value);
+		assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+	}
+	assert.equal(rig.redisPid(), null);
+	await rig.start('p'); // with the code in its Redis
+	assert.equal(Number((await rig.redis('EXISTS', ...await rig.redis('KEYS', '*bind:front')))), 1);
+
+	const refused = await hire('back', 'cli_other', 'wrong\nenc\nver\n');
+	assert.equal(refused.code, 0, refused.err);
+	assert.equal(JSON.parse(refused.out).probe.ok, false);
+	const secret = await rig.verb(['hire', 'restaurant', '--name', 'third', '--platform', 'feishu',
+		'--answers', 'app_secret=visible']);
+	assert.equal(secret.code, 2, 'no secret on the command line');
+	assert.equal(fs.existsSync(`${rig.folder}/bots.d/third.yaml`), false);
 });

@@ -42,15 +42,48 @@ static const struct qg_option *platform(const char *name, size_t *size_out)
 	return strcmp(name, "web") == 0 ? table + 1 : NULL;
 }
 
-static const struct qg_config_world world = {
-	.platform_options = platform, .platforms = "web, other"};
-
 static void expect(bool holds, const char *what)
 {
 	if (!holds) {
 		fprintf(stderr, "broken: %s\n", what);
 		abort();
 	}
+}
+
+/* What the world is shown is whole: it looks endpoints up as a turn will. */
+static void check_models(const struct qg_config *config, const struct qg_bot_config *bot,
+	const struct qg_tree *tree, struct qg_problems *problems)
+{
+	for (size_t i = 0; i < bot->models.count; i++) {
+		expect(qg_config_model(config, bot, bot->models.items[i]) != NULL,
+			"an endpoint in view");
+	}
+}
+
+static bool has_provider(const char *provider)
+{
+	return strcmp(provider, "yi") != 0;
+}
+
+static char *account(const struct qg_bot_config *bot)
+{
+	return qg_str_copy(((const struct thing *)bot->options)->url);
+}
+
+static const struct qg_config_world world = {.platform_options = platform,
+	.platforms = "web, other",
+	.has_provider = has_provider,
+	.check_models = check_models,
+	.account = account};
+
+static void expect_money(const struct qg_budget *limits)
+{
+	const int64_t all[] = {limits->turn, limits->chat_day, limits->user_day, limits->bot_month,
+		limits->customer_month};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		expect(all[i] >= -1 && all[i] <= INT64_C(1000000000) * QG_MONEY_ONE, "a limit");
+	}
+	expect(limits->currency < QG_CURRENCIES, "a currency");
 }
 
 /* Whether it was YAML. */
@@ -103,10 +136,17 @@ static void try_config(const char *data, size_t size)
 		expect(strlen(bot->fingerprint) == 32 && bot->language != NULL &&
 				bot->timezone != NULL,
 			"a whole bot");
+		expect_money(&bot->limits);
 		for (size_t m = 0; m < bot->models.count; m++) {
 			expect(qg_config_model(config, bot, bot->models.items[m]) != NULL,
 				"an endpoint it names");
 		}
+	}
+	for (size_t i = 0; config != NULL && i < config->model_count; i++) {
+		const struct qg_model_config *model = &config->models[i];
+		expect(model->rank >= 1 && model->rank <= 3, "a rank");
+		expect(model->own_price.input >= 0 && model->own_price.cached_input >= 0,
+			"a price");
 	}
 	qg_config_release(config);
 	qg_problems_finish(&problems);

@@ -102,5 +102,11 @@ hold ""
 mutation -DM_TWO -DM_OVERWRITE -DM_NODEDUPE
 model due due
 
+begin
+hold ""
+full_only "-DCRASH=2 -DCOPIES=3"
+mutation -DM_NOFENCE -DM_TWOSTEPS -DM_FORGETREFUSED -DM_FORGETCLOSED -DM_LATELOST -DM_AGAIN
+model budget budget
+
 echo "models: $all_searches searches, $all_caught mutations caught"
 exit $bad

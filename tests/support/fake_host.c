@@ -95,6 +95,7 @@ static void sent(
 		}
 	}
 	host->replies[host->sent_count] = reply;
+	host->retry_ms[host->sent_count] = retry_ms;
 	host->sent[host->sent_count++] = status;
 }
 
@@ -140,6 +141,12 @@ static void fill_options(struct fake_host *host, const struct qg_adapter *adapte
 struct fake_host *fake_host_create(struct qg_loop *loop, const struct qg_adapter *adapter,
 	const char *options, struct qg_redis *redis, const char *url)
 {
+	return fake_host_create_with(loop, adapter, options, redis, url, NULL);
+}
+
+struct fake_host *fake_host_create_with(struct qg_loop *loop, const struct qg_adapter *adapter,
+	const char *options, struct qg_redis *redis, const char *url, struct qg_http_client *http)
+{
 	struct fake_host *host = calloc(1, sizeof(*host));
 	if (!host) {
 		give_up("no memory");
@@ -156,6 +163,7 @@ struct fake_host *fake_host_create(struct qg_loop *loop, const struct qg_adapter
 		.loop = loop,
 		.redis = redis,
 		.redis_url = url,
+		.http = http,
 		.name = host->config.name,
 		.prefix = "qg:{7}:",
 		.title = "小满",

@@ -30,6 +30,7 @@ struct fake_host {
 
 	struct qg_reply *replies[FAKE_HOST_MAX]; /* given back by sent() */
 	enum qg_status sent[FAKE_HOST_MAX];
+	unsigned retry_ms[FAKE_HOST_MAX];
 	size_t sent_count;
 
 	size_t links, stops, replays;
@@ -40,6 +41,9 @@ struct fake_host {
  * be NULL. Runs init(); see init. */
 struct fake_host *fake_host_create(struct qg_loop *loop, const struct qg_adapter *adapter,
 	const char *options, struct qg_redis *redis, const char *url);
+/* The same with an HTTP client, which may be NULL and must outlive the host. */
+struct fake_host *fake_host_create_with(struct qg_loop *loop, const struct qg_adapter *adapter,
+	const char *options, struct qg_redis *redis, const char *url, struct qg_http_client *http);
 /* finish()es the bot and frees all. Accepts NULL. */
 void fake_host_destroy(struct fake_host *host);
 /* Answers what was held. */

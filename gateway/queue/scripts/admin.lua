@@ -58,6 +58,20 @@ elseif action == 'recount' then -- repair. Bots whose counted depth is not what 
 		end
 	end
 	return wrong
+elseif action == 'book' then -- repair. Open calls and holds that nobody can read, so that nobody would end them
+	local wrong = {}
+	for _, kind in ipairs({ { 'calls', '^[^\n]*\n[^\n]*\n{' }, { 'holds', '^[^\t]+\t[^\t]+\t%d+$' } }) do
+		local all = redis.call('HGETALL', P .. kind[1])
+		for i = 1, #all, 2 do
+			if not string.find(all[i + 1], kind[2]) then
+				wrong[#wrong + 1] = all[i]
+				if ARGV[2] == '1' then
+					redis.call('HDEL', P .. kind[1], all[i])
+				end
+			end
+		end
+	end
+	return wrong
 end
 
 -- check: repair, conversations. Those with which something is wrong, and what; repaired by scheduling them anew,

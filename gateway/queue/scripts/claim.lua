@@ -4,5 +4,6 @@ if not holds(conversation, ARGV[3], ARGV[4], ARGV[5]) or redis.call('HGET', c, '
 	return { 'stale' }
 end
 even_when_full()
+redis.call('HDEL', c, 'past')
 redis.call('HSET', c, 'own', ARGV[1], 'try', tonumber(ARGV[5]) + 1, 'beat', 0)
 return { 'ok', tostring(tonumber(ARGV[5]) + 1), is_suspect(conversation, ARGV[1]) }

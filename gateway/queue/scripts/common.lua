@@ -4,6 +4,7 @@
 --   id     grows with every scheduling; with own and try it is the fence of a turn
 --   state  R ready (waits in r:<bot>), P pending (a worker has it), W waits in due for its retry
 --   n, by  size of the batch in flight, which is the first n of the mailbox, and who took it ('' nobody)
+--   past   how calls of this turn to a model ended (ledger.lua)
 --   e<message> k<message>  failures and crashes of a message; suspect: a crash was counted
 local P = KEYS[1]
 local MAILBOX, BATCH, BATCH_BYTES = 200, 20, 16384
@@ -42,7 +43,7 @@ local function schedule(conversation)
 	local bot, c = bot_of(conversation), P .. 'c:' .. conversation
 	local id = redis.call('INCR', P .. 'seq')
 	redis.call('HSET', c, 'id', id, 'state', 'R')
-	redis.call('HDEL', c, 'own', 'try', 'beat')
+	redis.call('HDEL', c, 'own', 'try', 'beat', 'past')
 	local _, _, _, _, stored = head_of(redis.call('LINDEX', P .. 'm:' .. conversation, 0) or '')
 	redis.call('ZADD', P .. 'age', stored or 0, conversation)
 	if redis.call('RPUSH', P .. 'r:' .. bot, conversation) == 1 then
@@ -70,6 +71,12 @@ end
 local function holds(conversation, id, consumer, try)
 	local e = redis.call('HMGET', P .. 'c:' .. conversation, 'id', 'state', 'own', 'try')
 	return e[1] == id and e[2] == 'P' and e[3] == consumer and e[4] == try
+end
+
+-- The conversation of a fence written as one text, where its turn is still held.
+local function held(fence)
+	local conversation, id, consumer, try = string.match(fence, '^([^\t]+)\t(%d+)\t([^\t]+)\t(%d+)$')
+	return conversation and holds(conversation, id, consumer, try) and conversation
 end
 
 -- Must the batch run alone in this consumer's process? A crash was counted for it, or will be by its take: it is in

@@ -1,5 +1,6 @@
 -- done: consumer, conversation, id, try, size of the batch, state ('' as it was), forget history, counts of history
--- elements, replies and due items, then these: element | chat, reply | id, bot, conversation, wire, times
+-- elements, replies and due items, chat enabled, chat disabled ('' none), then these: element | chat, reply | id, bot,
+-- conversation, wire, times
 local conversation = ARGV[2]
 local n = tonumber(redis.call('HGET', P .. 'c:' .. conversation, 'n') or 0)
 -- A Redis that lost its last second has forgotten the take: that answer belongs to no batch in flight.
@@ -16,7 +17,13 @@ redis.call('EXPIRE', s, KEEP)
 if ARGV[7] == '1' then
 	redis.call('DEL', h)
 end
-local at = 11
+if ARGV[11] ~= '' then
+	redis.call('SADD', P .. 'g:' .. bot, ARGV[11])
+end
+if ARGV[12] ~= '' then
+	redis.call('SREM', P .. 'g:' .. bot, ARGV[12])
+end
+local at = 13
 for _ = 1, tonumber(ARGV[8]) do
 	redis.call('RPUSH', h, ARGV[at])
 	at = at + 1

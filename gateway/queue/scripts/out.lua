@@ -16,8 +16,8 @@ if action == 'heads' then -- now, most: the head of each chat whose time has com
 	for _, chat in ipairs(redis.call('ZRANGEBYSCORE', w, '-inf', now, 'LIMIT', 0, ARGV[5])) do
 		local head = redis.call('LINDEX', P .. 'o:' .. bot .. ':' .. chat, 0)
 		if head then
-			local q = redis.call('HMGET', P .. 'q:' .. bot .. ':' .. chat, 'part', 'started', 'attempts', 'parts')
-			heads[#heads + 1] = { chat, head, q[1] or '0', q[2] or '0', q[3] or '0', q[4] or '' }
+			local q = redis.call('HMGET', P .. 'q:' .. bot .. ':' .. chat, 'part', 'started', 'attempts', 'parts', 'form')
+			heads[#heads + 1] = { chat, head, q[1] or '0', q[2] or '0', q[3] or '0', q[4] or '', q[5] or '0' }
 		else
 			redis.call('ZREM', w, chat)
 		end
@@ -37,6 +37,7 @@ end
 
 local function pop()
 	redis.call('LPOP', o)
+	redis.call('EXPIRE', P .. 'p:' .. bot .. ':' .. reply, 3600) -- the note of post.lua
 	redis.call('DEL', q)
 	if redis.call('EXISTS', o) == 1 then
 		redis.call('ZADD', w, turn_of_chat(), chat)
@@ -45,7 +46,7 @@ local function pop()
 	end
 end
 
-if action == 'start' then -- parts: stored with the mark before the first call to the platform
+if action == 'start' then -- parts: stored with the mark before the first call to the platform, or cut anew
 	redis.call('HSET', q, 'part', part, 'started', 1)
 	if ARGV[7] ~= '' then
 		redis.call('HSET', q, 'parts', ARGV[7])
@@ -56,9 +57,9 @@ elseif action == 'land' then -- last
 	else
 		redis.call('HSET', q, 'part', part + 1, 'started', 0, 'attempts', 0)
 	end
-elseif action == 'wait' then -- until, attempts, is there a call whose outcome is unknown
+elseif action == 'wait' then -- until, attempts, is there a call whose outcome is unknown, form
 	redis.call('ZADD', w, 'XX', ARGV[7], chat)
-	redis.call('HSET', q, 'attempts', ARGV[8], 'started', ARGV[9])
+	redis.call('HSET', q, 'attempts', ARGV[8], 'started', ARGV[9], 'form', ARGV[10])
 elseif action == 'dead' then -- reason, now
 	bury('reply', bot, chat, ARGV[7], ARGV[8], head)
 	pop()

@@ -17,6 +17,17 @@ if n > 0 and by ~= '' and by ~= consumer then
 	redis.call('HSET', c, 'suspect', 1)
 end
 
+-- The chat of a wire message stands first in its JSON; one with odd letters is read as JSON.
+local function chat_of(wire)
+	local json = string.match(wire, '\n(.*)$') or ''
+	local chat = string.match(json, '^{"chat":"([^"\\]*)"')
+	if chat then
+		return chat
+	end
+	local ok, body = pcall(cjson.decode, json)
+	return ok and type(body) == 'table' and type(body.chat) == 'string' and body.chat or ''
+end
+
 local waiting = redis.call('LRANGE', m, 0, BATCH - 1)
 local kind, id, sender, thread
 while #waiting > 0 do
@@ -50,7 +61,9 @@ elseif n == 0 then
 	end
 end
 redis.call('HSET', c, 'n', n, 'by', consumer)
+local groups = P .. 'g:' .. bot
+local enabled = redis.call('EXISTS', groups) == 1 and redis.call('SISMEMBER', groups, chat_of(waiting[1])) or 0
 return { 'ok', failures, redis.call('HEXISTS', P .. 'b:' .. bot, 'paused'),
 	redis.call('GET', P .. 's:' .. conversation) or '',
 	table.concat(redis.call('LRANGE', P .. 'h:' .. conversation, 0, -1), '\n'),
-	redis.call('LRANGE', m, 0, n - 1) }
+	redis.call('LRANGE', m, 0, n - 1), enabled, redis.call('SISMEMBER', P .. 'a:' .. bot, sender) }

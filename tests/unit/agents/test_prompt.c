@@ -7,6 +7,7 @@
 #include "main.h"
 #include "qg/clock.h"
 #include "qg/json.h"
+#include "support/malloc.h"
 #include "turn_parts.h"
 #include "world.h"
 
@@ -66,6 +67,10 @@ START_TEST(the_words_of_people_cannot_leave_their_fence)
 		"正常\rEVIL",
 		"正常\xe2\x80\xa8"
 		"EVIL",
+		"正常\xc2\x85"
+		"EVIL",
+		"正常\xe2\x80\xa9"
+		"EVIL",
 		"正常\x0b"
 		"EVIL\x0c"
 		"EVIL",
@@ -101,8 +106,9 @@ END_TEST
 START_TEST(the_question_comes_last_behind_time_and_history)
 {
 	json_t *prompt = prompt_of("bob", "怎么退货",
-		"{\"who\":\"user\",\"name\":\"al\",\"text\":\"早\\n#EVIL\"}\n"
-		"{\"who\":\"bot\",\"name\":\"b\",\"text\":\"您好\"}");
+		"u\tal\t1\t0\t1\t1\t{\"role\":\"user\",\"content\":\"「al」说：\\n│ 早\\n│ "
+		"#EVIL\"}\n"
+		"b\t\t2\t300\t2\t0\t{\"role\":\"assistant\",\"content\":\"您好\"}");
 	ck_assert_uint_eq(json_array_size(prompt), 3);
 	ck_assert_str_eq(qg_json_str(json_array_get(prompt, 0), "role", ""), "user");
 	check_fenced(qg_json_str(json_array_get(prompt, 0), "content", ""), "EVIL");
@@ -116,55 +122,49 @@ START_TEST(the_question_comes_last_behind_time_and_history)
 }
 END_TEST
 
-START_TEST(history_is_dropped_in_blocks)
+/* ---- tokens and memory ---- */
+
+START_TEST(the_estimate_covers_all_of_a_prompt)
 {
-	json_auto_t *history = json_array();
-	size_t starts[400], changes = 0;
-	for (size_t i = 0; i < 400; i++) {
-		json_array_append_new(
-			history, json_pack("{s:s,s:s}", "who", "user", "text", "一句话"));
-		starts[i] = qg_history_start(history);
-		ck_assert_uint_le(i + 1 - starts[i], 64);
-		changes += i > 0 && starts[i] != starts[i - 1];
-		ck_assert(i == 0 || starts[i] >= starts[i - 1]);
+	struct qg_message message = {.text = "几点开门", .sender = "u1", .sender_name = "bob"};
+	struct qg_message *messages[] = {&message};
+	struct qg_turn turn = {.request = {.role = world.role, .messages = messages, .count = 1},
+		.now = WORLD_NOW};
+	int64_t system = qg_tokens_estimate(world.role->system, strlen(world.role->system));
+	char *list = qg_prompt_messages(&turn, NULL, 0);
+	int64_t alone = turn.prompt_tokens;
+	ck_assert_int_gt(alone, system + 2 * QG_TOKENS_PER_MESSAGE);
+	ck_assert_int_le(alone, system + 2 * QG_TOKENS_PER_MESSAGE + (int64_t)strlen(list));
+	ck_assert_int_lt(qg_tokens_total(&turn.prompt_count, true), alone);
+	free(list);
+	turn.request.history = "b\t\t1\t0\t2\t0\t{\"role\":\"assistant\",\"content\":\"您好\"}";
+	free(qg_prompt_messages(&turn, NULL, 0));
+	ck_assert_int_eq(turn.prompt_tokens, alone + 2 + QG_TOKENS_PER_MESSAGE);
+}
+END_TEST
+
+static bool prompt_once(void *arg)
+{
+	struct qg_message message = {.text = "a\nb", .sender = "u1", .sender_name = "bob"};
+	struct qg_message *messages[] = {&message};
+	struct qg_turn turn = {.request = {.role = world.role,
+				       .messages = messages,
+				       .count = 1,
+				       .history = "b\t\t1\t0\t2\t0\t{\"role\":\"assistant\","
+						  "\"content\":\"您好\"}"},
+		.now = WORLD_NOW};
+	char *list = qg_prompt_messages(&turn, NULL, 0);
+	bool worked = list != NULL && strstr(list, "您好") != NULL && strstr(list, "│ b") != NULL;
+	free(list);
+	return worked;
+}
+
+START_TEST(no_memory_is_survived)
+{
+	ck_assert(prompt_once(NULL)); /* what the C library keeps of the timezone is made once */
+	if (qg_test_malloc_works()) {
+		ck_assert_int_gt(qg_test_each_malloc(prompt_once, NULL), 2);
 	}
-	ck_assert_uint_le(changes, 400 / 16);
-	char *big = malloc(30000);
-	memset(big, 'x', 29999);
-	big[29999] = '\0';
-	json_array_append_new(history, json_pack("{s:s,s:s}", "who", "user", "text", big));
-	ck_assert_uint_eq(qg_history_start(history), 401);
-	ck_assert_uint_eq(qg_history_start(NULL), 0);
-	free(big);
-}
-END_TEST
-
-START_TEST(a_history_is_kept_as_lines_and_read_back)
-{
-	char *text = NULL;
-	json_auto_t *first = json_pack("[{s:s},{s:s}]", "text", "一\n二", "text", "三"),
-		    *second = json_pack("[{s:s}]", "text", "四");
-	struct qg_turn_result result = {.history = first};
-	ck_assert(qg_turn_remember(&text, &result));
-	result.history = second;
-	ck_assert(qg_turn_remember(&text, &result));
-	json_auto_t *all = qg_history_read(text);
-	ck_assert_uint_eq(json_array_size(all), 3);
-	ck_assert_str_eq(qg_json_str(json_array_get(all, 0), "text", ""), "一\n二");
-	ck_assert_str_eq(qg_json_str(json_array_get(all, 2), "text", ""), "四");
-	result.forget_history = true;
-	ck_assert(qg_turn_remember(&text, &result));
-	ck_assert_str_eq(text, "{\"text\":\"四\"}");
-	free(text);
-}
-END_TEST
-
-START_TEST(a_broken_line_of_a_history_is_left_out)
-{
-	json_auto_t *read = qg_history_read("{broken\n{\"text\":\"好\"}\n\n[");
-	ck_assert_uint_eq(json_array_size(read), 1);
-	json_auto_t *none = qg_history_read(NULL);
-	ck_assert_uint_eq(json_array_size(none), 0);
 }
 END_TEST
 
@@ -184,12 +184,11 @@ int main(void)
 	Suite *suite = suite_create("prompt");
 	TCase *all = tcase_create("all");
 	tcase_add_checked_fixture(all, setup, teardown);
-	tcase_add_loop_test(all, the_words_of_people_cannot_leave_their_fence, 0, 8);
+	tcase_add_loop_test(all, the_words_of_people_cannot_leave_their_fence, 0, 10);
 	tcase_add_test(all, a_name_is_one_short_line);
 	tcase_add_test(all, the_question_comes_last_behind_time_and_history);
-	tcase_add_test(all, history_is_dropped_in_blocks);
-	tcase_add_test(all, a_history_is_kept_as_lines_and_read_back);
-	tcase_add_test(all, a_broken_line_of_a_history_is_left_out);
+	tcase_add_test(all, the_estimate_covers_all_of_a_prompt);
+	tcase_add_test(all, no_memory_is_survived);
 	tcase_add_test(all, the_system_part_is_the_same_for_every_turn);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);

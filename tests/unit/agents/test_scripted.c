@@ -54,12 +54,11 @@ END_TEST
 
 START_TEST(it_fails_so_many_times)
 {
-	world_add_script(&world, "m", "- {text: 好了, fail: 2}\n");
+	world_add_script(&world, "m", "- {text: 好了, fail: 4}\n");
 	world_say(&world, "讲个故事", NULL);
 	ck_assert_str_ne(world.way, "model");
 	world_say(&world, "讲个故事", NULL);
 	ck_assert_str_ne(world.way, "model");
-	world.sender = "bob"; /* alice was handed over */
 	world_say(&world, "讲个故事", NULL);
 	ck_assert_str_eq(world.text, "好了");
 }
@@ -135,7 +134,7 @@ START_TEST(the_registry_is_whole)
 	ck_assert_ptr_nonnull(qg_model_find("offline"));
 	ck_assert_ptr_null(qg_model_find("nobody"));
 	ck_assert_ptr_null(qg_model_find(NULL));
-	ck_assert_str_eq(qg_model_names(), "offline, scripted");
+	ck_assert_ptr_eq(strstr(qg_model_names(), "offline, scripted"), qg_model_names());
 	ck_assert(!qg_model_error_fails_over(QG_MODEL_REQUEST));
 	ck_assert(qg_model_error_fails_over(QG_MODEL_RATE));
 	char words[128];

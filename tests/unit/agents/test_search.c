@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "main.h"
-#include "search.h"
+#include "search_parts.h"
 #include "support/malloc.h"
 
 static const char handbook[] = "# 手册\n开头的话。\n"
@@ -220,6 +220,72 @@ START_TEST(without_a_folder_it_is_kept_in_memory)
 }
 END_TEST
 
+/* More sections than are held in memory. */
+static char *make_large(void)
+{
+	struct qg_buf text;
+	qg_buf_init(&text, 4 * 1024 * 1024);
+	qg_buf_add_str(&text, handbook);
+	for (int i = 0; i <= QG_POSTINGS_SECTIONS; i++) {
+		qg_buf_printf(&text, "## 货号%d\n第%d格。\n", i, i);
+	}
+	return qg_buf_steal(&text);
+}
+
+START_TEST(a_large_handbook_is_searched_in_its_file)
+{
+	char *large = make_large();
+	struct qg_search *search = open_text(_i == 0 ? dir : "/proc/nowhere", large);
+	for (int round = 0; round < 2; round++) {
+		check_found(search, "花生过敏", "花生过敏");
+		check_found(search, "货号1234", "货号1234");
+		check_found(search, "量子力学", NULL);
+		ck_assert(!qg_search_is_quick(search));
+	}
+	qg_search_close(search);
+	free(large);
+}
+END_TEST
+
+START_TEST(a_small_one_is_quick_from_its_second_search_on)
+{
+	struct qg_search *search = open_text(dir, handbook);
+	ck_assert(!qg_search_is_quick(search));
+	check_found(search, "花生过敏", "花生过敏");
+	ck_assert(qg_search_is_quick(search));
+	check_found(search, "花生过敏", "花生过敏");
+	qg_search_close(search);
+}
+END_TEST
+
+START_TEST(an_index_that_is_gone_is_told)
+{
+	struct qg_search *search = open_text(dir, handbook);
+	teardown();
+	setup();
+	struct qg_found found;
+	ck_assert_int_eq(qg_search_find(search, 0, "花生过敏", &found), QG_IO);
+	ck_assert(!qg_search_is_quick(search));
+	qg_search_close(search);
+}
+END_TEST
+
+static bool search_once(void *arg)
+{
+	struct qg_sections sections = {0};
+	char words[128];
+	enum qg_status status = qg_sections_add(&sections, "file", handbook);
+	struct qg_search *search =
+		status == QG_OK ? qg_search_open(NULL, "bot", &sections, words) : NULL;
+	struct qg_found found = {0};
+	bool worked = search != NULL && qg_search_load(search) != NULL &&
+		      qg_search_find(search, 0, "花生过敏", &found) == QG_OK && found.answers;
+	qg_found_finish(&found);
+	qg_search_close(search);
+	qg_sections_finish(&sections);
+	return worked;
+}
+
 static bool cut_once(void *arg)
 {
 	struct qg_sections sections = {0};
@@ -232,6 +298,7 @@ START_TEST(failing_allocations_leak_nothing)
 {
 	if (qg_test_malloc_works()) {
 		ck_assert_int_gt(qg_test_each_malloc(cut_once, NULL), 10);
+		ck_assert_int_gt(qg_test_each_malloc(search_once, NULL), 30);
 	}
 }
 END_TEST
@@ -251,6 +318,9 @@ int main(void)
 	tcase_add_test(all, an_older_index_goes_when_nobody_reads_it);
 	tcase_add_test(all, a_damaged_index_is_made_again);
 	tcase_add_test(all, without_a_folder_it_is_kept_in_memory);
+	tcase_add_loop_test(all, a_large_handbook_is_searched_in_its_file, 0, 2);
+	tcase_add_test(all, a_small_one_is_quick_from_its_second_search_on);
+	tcase_add_test(all, an_index_that_is_gone_is_told);
 	tcase_add_test(all, failing_allocations_leak_nothing);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);

@@ -375,7 +375,7 @@ END_TEST
 START_TEST(a_failure_nobody_saw_goes_to_the_next)
 {
 	world_add_script(&world, "a", "- {fail: retry}\n");
-	world_add_script(&world, "b", "- {fail: rate}\n");
+	world_add_script(&world, "b", "- {fail: auth}\n");
 	ck_assert_int_eq(qg_strings_add(&world.bot->models, "missing"), QG_OK);
 	world_add_script(&world, "c", "- {text: 丙}\n");
 	world_say(&world, "讲个故事", NULL);
@@ -484,7 +484,8 @@ START_TEST(a_turn_may_be_cancelled_at_any_step)
 		.bot = world.bot,
 		.role = world.role,
 		.messages = &message,
-		.count = 1};
+		.count = 1,
+		.enabled = true};
 	struct qg_turn *turn = qg_turn_start(&request, &host, NULL);
 	qg_turn_cancel(turn); /* before it began */
 	world_drain(&world);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "models/endpoints.h"
 #include "qg/clock.h"
 
 #define MAX_TEXTS 8
@@ -51,6 +52,11 @@ void world_write(struct world *world, const char *path, const char *text)
 	fclose(file);
 }
 
+static uint64_t shortest(void)
+{
+	return 0; /* a retry waits a millisecond */
+}
+
 void world_begin(struct world *world)
 {
 	*world = (struct world){.sender = "alice", .mentions = true, .group = true};
@@ -63,6 +69,8 @@ void world_begin(struct world *world)
 	world_write(world, "templates/shop/knowledge/handbook.md", handbook);
 	qg_clock_fix(WORLD_NOW, 1000000);
 	world->loop = qg_loop_create(THREADS);
+	world->endpoints = qg_endpoints_create(world->loop, NULL);
+	world->endpoints->random = shortest;
 	world->history = json_array();
 	world->state = json_object();
 	world->config = calloc(1, sizeof(*world->config));
@@ -75,6 +83,7 @@ void world_begin(struct world *world)
 	world->bot->answer_tokens = 1200;
 	world->bot->answers = json_pack(
 		"{s:s, s:s, s:s}", "shop_name", "小满", "phone", "021-5555", "hours", "9点到21点");
+	world->bot->limits = (struct qg_budget){-1, -1, -1, -1, QG_CNY, -1, QG_CNY};
 	world->bot->duty = json_array();
 	world->bot->people = json_object();
 }
@@ -118,6 +127,9 @@ static void forget_last(struct world *world)
 	free(world->id);
 	free(world->model);
 	free(world->draft);
+	free(world->cost);
+	free(world->footnote);
+	world->cost = world->footnote = NULL;
 	json_decref(world->sources);
 	json_decref(world->answers);
 	world->text = world->label = world->way = world->id = world->model = world->draft = NULL;
@@ -160,7 +172,9 @@ static void keep_reply(struct world *world, const struct qg_reply *reply)
 	world->first_at = reply->first_at;
 	world->sources = json_incref(reply->sources);
 	world->answers = json_incref(reply->answers);
-	ck_assert_str_eq(reply->usage.cost, "{\"CNY\":0}");
+	world->cost = strdup(reply->usage.cost);
+	world->footnote = reply->footnote != NULL ? strdup(reply->footnote) : NULL;
+	world->estimated = reply->usage.estimated;
 	ck_assert_str_eq(reply->conversation, "xiaoman/web");
 	ck_assert_str_eq(reply->sender, world->sender);
 }
@@ -176,6 +190,7 @@ static void finished(
 		world->way = strdup(result->way);
 		world->replies = result->reply != NULL ? 1 : 0;
 		world->missed = result->missed;
+		world->group_change = result->group;
 		world->handed_over = result->handed_over;
 		if (result->reply != NULL) {
 			keep_reply(world, result->reply);
@@ -234,7 +249,10 @@ void world_say(struct world *world, const char *text, ...)
 		.count = count,
 		.history = history,
 		.state = world->state,
+		.desk = world->desk,
+		.endpoints = world->endpoints,
 		.paused = world->paused,
+		.enabled = !world->closed,
 		.force_model = world->force,
 	};
 	static const struct qg_turn_host host = {draft, finished};
@@ -292,6 +310,7 @@ void world_end(struct world *world)
 {
 	forget_last(world);
 	qg_role_release(world->role);
+	qg_endpoints_destroy(world->endpoints);
 	qg_loop_destroy(world->loop);
 	json_decref(world->history);
 	json_decref(world->state);

@@ -24,7 +24,9 @@ struct world {
 	int draining;	 /* threads not met yet */
 	/* of the next message */
 	const char *sender, *thread;
-	bool group, mentions, admin, paused;
+	bool group, mentions, admin, paused, closed; /* closed: a group that nobody enabled */
+	struct qg_desk *desk;		  /* NULL: none */
+	struct qg_endpoints *endpoints;	  /* its own */
 	const char *force;
 	size_t cancel_at; /* cancels the turn at that draft; 0: never */
 	/* of the conversation */
@@ -32,7 +34,9 @@ struct world {
 	/* of the last turn */
 	struct qg_turn *turn;
 	enum qg_status status;
-	char *text, *label, *way, *id, *model, *draft;
+	char *text, *label, *way, *id, *model, *draft, *cost, *footnote;
+	int group_change; /* of the result */
+	bool estimated;
 	json_t *sources, *answers;
 	int64_t input, output, first_at;
 	size_t replies, drafts;

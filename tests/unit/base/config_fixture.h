@@ -45,7 +45,55 @@ static void fake_check(
 	}
 }
 
-static struct qg_tree *fake_template; /* made by the first that asks */
+/* Services of this world: "yi" is known and not built. */
+static bool fake_has_provider(const char *provider)
+{
+	return strcmp(provider, "yi") != 0;
+}
+
+static void fake_check_model(const struct qg_model_config *model, const struct qg_tree *tree,
+	struct qg_problems *problems)
+{
+	static const char *const known[] = {"offline", "scripted", "deepseek", "openai", "yi"};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(model->provider, known[i]) == 0) {
+			return;
+		}
+	}
+	qg_problem_error(problems, qg_tree_get(tree, "provider"), "nobody knows it");
+}
+
+/* Refuses the model "never", found as a turn will find it. */
+static void fake_check_models(const struct qg_config *config, const struct qg_bot_config *bot,
+	const struct qg_tree *tree, struct qg_problems *problems)
+{
+	for (size_t i = 0; i < bot->models.count; i++) {
+		const struct qg_model_config *model =
+			qg_config_model(config, bot, bot->models.items[i]);
+		if (model != NULL && model->model != NULL && strcmp(model->model, "never") == 0) {
+			qg_problem_error_key(problems, qg_tree_get(tree, "models"),
+				"not '%s' at %.1f", model->name, config->usd_cny);
+		}
+	}
+}
+
+/* An account is called as its token. */
+static char *fake_account(const struct qg_bot_config *bot)
+{
+	return qg_str_copy(((const struct fake_web *)bot->options)->token);
+}
+
+static struct qg_tree *fake_template, *thrifty_template; /* made by the first that asks */
+
+static const struct qg_tree *thrifty(struct qg_problems *problems)
+{
+	static const char text[] = "budget: {chat_day: 3, user_day: 2, at_limit: stop}\n";
+	if (thrifty_template == NULL) {
+		thrifty_template =
+			qg_tree_parse("thrifty.yaml", text, strlen(text), false, problems);
+	}
+	return thrifty_template;
+}
 
 static const struct qg_tree *fake_defaults(const struct qg_config *config, const char *id,
 	const struct qg_tree *at, const struct qg_tree *answers, struct qg_problems *problems)
@@ -54,6 +102,9 @@ static const struct qg_tree *fake_defaults(const struct qg_config *config, const
 		"name: 餐厅\nscope: sender\nanswer_tokens: 800\nai_label: 机器人\n";
 	if (config->dir == NULL) {
 		abort(); /* an assertion of Check would allocate, and some tests let that fail */
+	}
+	if (strcmp(id, "thrifty") == 0) {
+		return thrifty(problems);
 	}
 	if (strcmp(id, "restaurant") != 0) {
 		qg_problem_error(problems, at, "no template '%s'", id);
@@ -73,6 +124,10 @@ static const struct qg_config_world fake_world = {
 	.platform_options = fake_platform,
 	.platforms = "web",
 	.check_bot = fake_check,
+	.check_model = fake_check_model,
+	.has_provider = fake_has_provider,
+	.check_models = fake_check_models,
+	.account = fake_account,
 	.template_defaults = fake_defaults,
 };
 
@@ -104,7 +159,8 @@ static inline void leave_folder(void)
 	char command[PATH_MAX + 32];
 	qg_problems_finish(&problems);
 	qg_tree_destroy(fake_template);
-	fake_template = NULL;
+	qg_tree_destroy(thrifty_template);
+	fake_template = thrifty_template = NULL;
 	ck_assert_int_eq(chdir("/"), 0);
 	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
 	ck_assert_int_eq(system(command), 0);

@@ -154,6 +154,41 @@ static void *digest_often(void *arg)
 	return NULL;
 }
 
+START_TEST(pieces_are_hashed_as_one)
+{
+	uint8_t whole[QG_SHA256_SIZE], joined[QG_SHA256_SIZE];
+	const struct qg_bytes pieces[] = {{"ab", 2}, {"", 0}, {"c", 1}};
+	qg_sha256("abc", 3, whole);
+	qg_sha256_pieces(pieces, 3, joined);
+	ck_assert_mem_eq(whole, joined, QG_SHA256_SIZE);
+	qg_sha256("", 0, whole);
+	qg_sha256_pieces(NULL, 0, joined);
+	ck_assert_mem_eq(whole, joined, QG_SHA256_SIZE);
+}
+END_TEST
+
+/* The case of NIST SP 800-38A F.2.5 : what it decrypts to is right, and has no padding.
+ * Texts that have one are in the platforms' vectors. */
+START_TEST(aes_opens_only_what_is_padded)
+{
+	uint8_t key[QG_AES256_KEY], iv[QG_AES_BLOCK], data[2 * QG_AES_BLOCK];
+	size_t size = 0;
+	const char *key_hex = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4";
+	const char *iv_hex = "000102030405060708090a0b0c0d0e0f";
+	ck_assert_int_eq(qg_hex_decode(key_hex, 64, key), QG_OK);
+	ck_assert_int_eq(qg_hex_decode(iv_hex, 32, iv), QG_OK);
+	const char *block = "f58c4c04d6e5f1ba779eabfb5f7bfbd6";
+	ck_assert_int_eq(qg_hex_decode(block, 32, data), QG_OK);
+	ck_assert_int_eq(qg_aes256_cbc_open(key, iv, data, QG_AES_BLOCK, &size), QG_INVALID);
+	char plain[33];
+	qg_hex_encode(data, QG_AES_BLOCK, plain);
+	ck_assert_str_eq(plain, "6bc1bee22e409f96e93d7e117393172a");
+	ck_assert_int_eq(qg_aes256_cbc_open(key, iv, data, 0, &size), QG_INVALID);
+	ck_assert_int_eq(qg_aes256_cbc_open(key, iv, data, QG_AES_BLOCK + 1, &size), QG_INVALID);
+	ck_assert_uint_eq(size, 0);
+}
+END_TEST
+
 START_TEST(threads_have_contexts_of_their_own)
 {
 	pthread_t threads[4];
@@ -179,6 +214,8 @@ int main(void)
 	tcase_add_test(tcase, derived_ids_keep_their_parts_apart);
 	tcase_add_test(tcase, random_values_differ_and_stay_below);
 	tcase_add_test(tcase, constant_time_comparison_compares);
+	tcase_add_test(tcase, pieces_are_hashed_as_one);
+	tcase_add_test(tcase, aes_opens_only_what_is_padded);
 	tcase_add_test(tcase, threads_have_contexts_of_their_own);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

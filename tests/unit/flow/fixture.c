@@ -14,6 +14,7 @@ enum { PATIENCE_MS = 10000, TICK_MS = 2, CONFIGS = 8, LOOKS = 3 };
 struct qg_test_redis *server;
 struct qg_loop *loop;
 const char *dead_process;
+bool redis_keeps_all;
 struct node ann, ben;
 
 static struct qg_config *configs[CONFIGS];
@@ -119,17 +120,22 @@ struct qg_bot_config a_bot(const char *name, const char *platform_name, const ch
 	return bot;
 }
 
-void config_bot(const struct qg_bot_config *bot)
+void config_bots(const struct qg_bot_config *bots, size_t count)
 {
 	ck_assert_uint_lt(config_count, CONFIGS);
 	struct qg_config *config = calloc(1, sizeof(*config));
 	config->references = 1000; /* the test frees it */
-	config->bots = calloc(1, sizeof(*config->bots));
-	if (bot != NULL) {
-		config->bots[0] = *bot;
-		config->bot_count = 1;
+	config->bots = calloc(count + 1, sizeof(*config->bots));
+	for (size_t i = 0; i < count; i++) {
+		config->bots[i] = bots[i];
 	}
+	config->bot_count = count;
 	configs[config_count++] = config;
+}
+
+void config_bot(const struct qg_bot_config *bot)
+{
+	config_bots(bot, bot != NULL ? 1 : 0);
 }
 
 static void connection_changed(void *arg, bool connected, const char *why)
@@ -209,7 +215,7 @@ struct bot *bot_at(struct node *node)
 static void setup(void)
 {
 	struct qg_bot_config bot = a_bot(BOT, "push", "1");
-	server = qg_test_redis_start(false);
+	server = qg_test_redis_start(redis_keeps_all);
 	loop = qg_loop_create(1);
 	config_bot(&bot);
 }
@@ -280,7 +286,7 @@ void wait_answer(const struct answer *answer)
 
 /* ---- Redis ---- */
 
-void put_silently(const char *chat, char id, const char *text)
+static void put(const char *chat, char id, const char *text, bool notice)
 {
 	struct qg_reply *reply = qg_reply_create();
 	char key[64];
@@ -291,7 +297,8 @@ void put_silently(const char *chat, char id, const char *text)
 	reply->chat = qg_str_copy(chat);
 	reply->conversation = qg_str_printf(BOT "/%s", chat);
 	reply->text = qg_str_copy(text);
-	reply->answers = json_pack("[s]", "m1");
+	reply->chat_type = notice ? QG_CHAT_DIRECT : QG_CHAT_GROUP;
+	reply->answers = notice ? json_array() : json_pack("[s]", "m1");
 	reply->usage.model = qg_str_copy("offline");
 	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
 	char *wire = qg_reply_encode(reply);
@@ -303,9 +310,20 @@ void put_silently(const char *chat, char id, const char *text)
 	qg_reply_destroy(reply);
 }
 
+void put_silently(const char *chat, char id, const char *text)
+{
+	put(chat, id, text, false);
+}
+
 void put_reply(const char *chat, char id, const char *text)
 {
 	put_silently(chat, id, text);
+	qg_test_redis_do(server, "PUBLISH", "qg:{0}:send", BOT, NULL);
+}
+
+void put_notice(const char *chat, char id, const char *text)
+{
+	put(chat, id, text, true);
 	qg_test_redis_do(server, "PUBLISH", "qg:{0}:send", BOT, NULL);
 }
 

@@ -16,6 +16,8 @@ extern struct qg_test_redis *server;
 extern struct qg_loop *loop;
 /* Its file lock is free, for whoever asks. */
 extern const char *dead_process;
+/* Each write is on disk before its answer: for suites that kill Redis. Set before fixture_run(). */
+extern bool redis_keeps_all;
 
 /* A gateway process: its own connection and name. */
 struct node {
@@ -34,8 +36,10 @@ struct bot *bot_at(struct node *node);
 
 /* The config from now on: that bot, or none for NULL. A gateway that runs hears of it by node_reload(). */
 void config_bot(const struct qg_bot_config *bot);
+void config_bots(const struct qg_bot_config *bots, size_t count);
 void node_reload(struct node *node);
-/* A bot of that platform ("push" redelivers, "socket" does not, "door" has no link to open). */
+/* A bot of that platform ("push" redelivers, "socket" does not, "door" has no link to open, "mail" has an account and
+ * writes first, "slow" has an account with rates). */
 struct qg_bot_config a_bot(const char *name, const char *platform, const char *fingerprint);
 
 /* Runs the loop until it holds; ends the test after some seconds without. */
@@ -60,12 +64,14 @@ struct send {
 	struct qg_reply *reply; /* NULL once it was ended */
 	char id[33], chat[32], text[256], process[16];
 	unsigned part;
+	enum qg_form form;
 	bool repeated;
 };
 struct platform {
 	bool keeps; /* a send ends by send_end() only, else it lands by itself */
 	bool init_fails, role_fails;
 	bool keeps_stop;
+	const char *account; /* of all bots of "mail" and "slow"; NULL: none */
 	unsigned opened, inits, starts, stops, finishes, drafts;
 	struct send sends[64];
 	size_t send_count;
@@ -94,6 +100,8 @@ void wait_answer(const struct answer *answer);
 
 /* id: one hex digit, repeated. */
 void put_reply(const char *chat, char id, const char *text);
+/* One that answers nothing, to a person. */
+void put_notice(const char *chat, char id, const char *text);
 /* Without the bell. */
 void put_silently(const char *chat, char id, const char *text);
 int64_t ask_int(const char *verb, const char *key, ...) __attribute__((sentinel));

@@ -128,8 +128,11 @@ static void send_reply(struct qg_bot *bot, struct qg_reply *reply)
 {
 	ck_assert_uint_lt(platform.send_count, sizeof(platform.sends) / sizeof(platform.sends[0]));
 	struct send *send = &platform.sends[platform.send_count++];
-	*send = (struct send){
-		.bot = bot, .reply = reply, .part = reply->part, .repeated = reply->repeated};
+	*send = (struct send){.bot = bot,
+		.reply = reply,
+		.part = reply->part,
+		.form = reply->form,
+		.repeated = reply->repeated};
 	snprintf(send->id, sizeof(send->id), "%s", reply->id);
 	snprintf(send->chat, sizeof(send->chat), "%s", reply->chat);
 	snprintf(send->text, sizeof(send->text), "%s", reply->text);
@@ -191,9 +194,40 @@ static const struct qg_adapter door = {
 	.finish = finish,
 };
 
+static char *account(const struct qg_bot *bot)
+{
+	return qg_str_copy(platform.account);
+}
+
+static const struct qg_adapter mail = {
+	.name = "mail",
+	.can = {.redelivers = true,
+		.writes_first = true,
+		.part_bytes = PART_BYTES,
+		.dedupe_ms = 3600000},
+	.state_size = 1,
+	.init = init,
+	.send = send_reply,
+	.finish = finish,
+	.account = account,
+};
+static const struct qg_adapter slow = {
+	.name = "slow",
+	.can = {.redelivers = true,
+		.part_bytes = PART_BYTES,
+		.dedupe_ms = 3600000,
+		.chat_rate = 3,
+		.app_rate = 10},
+	.state_size = 1,
+	.init = init,
+	.send = send_reply,
+	.finish = finish,
+	.account = account,
+};
+
 const struct qg_adapter *qg_adapter_find(const char *name)
 {
-	static const struct qg_adapter *const all[] = {&push, &socket_, &door};
+	static const struct qg_adapter *const all[] = {&push, &socket_, &door, &mail, &slow};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(all[i]->name, name) == 0) {
 			return all[i];

@@ -134,6 +134,49 @@ START_TEST(a_mention_is_demanded_where_the_config_says_so)
 }
 END_TEST
 
+START_TEST(a_bot_of_the_same_account_answers_where_it_is_listed)
+{
+	static char *groups[] = {"g1"};
+	struct qg_bot_config both[] = {a_bot("desk", "mail", "1"), a_bot(BOT, "mail", "1")};
+	both[0].chats = (struct qg_strings){groups, 1};
+	platform.account = "app";
+	config_bots(both, 2);
+	node_start(&ann, "ann");
+	wait_owner(&ann);
+	ck_assert_int_eq(answer_of(&(struct say){.id = "a", .chat = "g1"}), QG_OK);
+	ck_assert_int_eq(answer_of(&(struct say){.id = "b", .chat = "g2"}), QG_OK);
+	ck_assert_int_eq(answer_of(&(struct say){.id = "c", .chat = "li", .direct = true}), QG_OK);
+	ck_assert_int_eq(ask_int("LLEN", "m:desk/g1", NULL), 1);
+	ck_assert_int_eq(ask_int("LLEN", "m:" BOT "/g2", NULL), 1);
+	ck_assert_int_eq(ask_int("LLEN", "m:" BOT "/li", NULL), 1);
+	ck_assert_int_eq(ask_int("EXISTS", "m:" BOT "/g1", NULL), 0);
+	ck_assert_uint_eq(bot_at(&ann)->pins, 0);
+	ck_assert_uint_eq(bots_find(ann.gateway, "desk")->held, 0);
+}
+END_TEST
+
+START_TEST(a_bot_stays_while_another_has_what_it_heard)
+{
+	static char *groups[] = {"g1"};
+	struct qg_bot_config both[] = {a_bot("desk", "mail", "1"), a_bot(BOT, "mail", "1")};
+	both[0].chats = (struct qg_strings){groups, 1};
+	platform.account = "app";
+	config_bots(both, 2);
+	node_start(&ann, "ann");
+	wait_owner(&ann);
+	kill_redis();
+	hear(&ann, &(struct say){.id = "a", .chat = "g1"}, &answers[0]);
+	config_bots(both, 1);
+	node_reload(&ann);
+	run_looks();
+	ck_assert_uint_eq(platform.finishes, 0); /* its platform waits for the answer */
+	revive_redis();
+	wait_answer(&answers[0]);
+	run_looks();
+	ck_assert_uint_eq(platform.finishes, 1);
+}
+END_TEST
+
 START_TEST(what_a_broken_connection_leaves_open_goes_again_in_order)
 {
 	begin(_i == 0 ? "push" : "socket");
@@ -341,6 +384,8 @@ int main(void)
 	tcase_add_test(tcase, a_full_mailbox_refuses_once);
 	tcase_add_test(tcase, the_trigger_selects);
 	tcase_add_test(tcase, a_mention_is_demanded_where_the_config_says_so);
+	tcase_add_test(tcase, a_bot_of_the_same_account_answers_where_it_is_listed);
+	tcase_add_test(tcase, a_bot_stays_while_another_has_what_it_heard);
 	tcase_add_loop_test(tcase, what_a_broken_connection_leaves_open_goes_again_in_order, 0, 2);
 	tcase_add_test(tcase, a_platform_that_redelivers_hears_away_after_two_seconds);
 	tcase_add_test(tcase, an_answer_that_came_too_late_is_counted_once);
@@ -352,5 +397,6 @@ int main(void)
 	tcase_add_test(tcase, a_removed_bot_ends_when_its_last_message_is_stored);
 	tcase_add_test(tcase, a_removed_bot_ends_when_its_last_message_expires);
 	suite_add_tcase(suite, tcase);
+	redis_keeps_all = true;
 	return fixture_run(suite);
 }

@@ -341,5 +341,6 @@ int main(void)
 	tcase_add_test(tcase, a_successor_waits_for_what_is_under_way);
 	tcase_add_test(tcase, a_former_bot_leaves_its_other_parts_to_its_successor);
 	suite_add_tcase(suite, tcase);
+	redis_keeps_all = true;
 	return fixture_run(suite);
 }

@@ -439,6 +439,21 @@ START_TEST(a_wrong_count_is_repaired)
 }
 END_TEST
 
+START_TEST(open_calls_that_cannot_be_read_are_removed)
+{
+	struct qg_queue_admin a = admin();
+	qg_redis_reply_free(ask("HSET", "calls", "good", "\n$c\t5\n{}", "bad", "nonsense", NULL));
+	qg_redis_reply_free(ask("HSET", "holds", "worse", "shop\t5", "fine", "shop\t$c\t5", NULL));
+	json_t *found = qg_queue_admin_check(&a, error);
+	ck_assert_uint_eq(json_array_size(json_object_get(found, "repaired")), 2);
+	json_decref(found);
+	ck_assert_int_eq(ask_int("HEXISTS", "calls", "good", NULL), 1);
+	ck_assert_int_eq(ask_int("HLEN", "calls", NULL), 1);
+	ck_assert_int_eq(ask_int("HEXISTS", "holds", "fine", NULL), 1);
+	ck_assert_int_eq(ask_int("HLEN", "holds", NULL), 1);
+}
+END_TEST
+
 START_TEST(many_conversations_are_checked_in_pages)
 {
 	struct qg_queue_admin a = admin();
@@ -499,6 +514,7 @@ int main(void)
 	tcase_add_test(tcase, a_retry_that_was_lost_is_repaired);
 	tcase_add_test(tcase, what_is_scheduled_without_mail_is_removed);
 	tcase_add_test(tcase, a_wrong_count_is_repaired);
+	tcase_add_test(tcase, open_calls_that_cannot_be_read_are_removed);
 	tcase_add_test(tcase, many_conversations_are_checked_in_pages);
 	tcase_add_test(tcase, a_pull_survives_damage);
 	Suite *suite = suite_create("queue/admin");

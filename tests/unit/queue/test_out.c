@@ -256,6 +256,91 @@ START_TEST(a_chat_without_replies_leaves_the_set)
 }
 END_TEST
 
+/* What a platform refused in place goes on as another form, with the parts behind it. */
+START_TEST(a_wait_keeps_the_form)
+{
+	reply(CHAT, 'a');
+	struct qg_part p = part('a', 0, 1);
+	ck_assert_int_eq(start(&p, "[\"one\",\"two\"]"), QG_OK);
+	struct simple simple = {0};
+	qg_out_wait(ann, &p, NOW, 1, true, QG_FORM_PLAIN, simple_answer, &simple);
+	ck_assert_int_eq(wait_simple(&simple), QG_OK);
+	struct qg_head h = head(1, NOW);
+	ck_assert_int_eq(h.reply->form, QG_FORM_PLAIN);
+	ck_assert(h.started);
+	qg_head_finish(&h);
+	ck_assert_int_eq(land(&p, false), QG_OK);
+	h = head(1, NOW);
+	ck_assert_int_eq(h.reply->form, QG_FORM_PLAIN);
+	qg_head_finish(&h);
+	p.number = 1;
+	ck_assert_int_eq(land(&p, true), QG_OK);
+	reply(CHAT, 'b'); /* which begins as any */
+	h = head(1, NOW);
+	ck_assert_int_eq(h.reply->form, QG_FORM_RICH);
+	qg_head_finish(&h);
+	qg_redis_reply_free(ask("HSET", "q:" BOT ":" CHAT, "form", "7", NULL));
+	h = head(1, NOW);
+	ck_assert_int_eq(h.reply->form, QG_FORM_RICH); /* what Redis holds is not believed */
+	qg_head_finish(&h);
+}
+END_TEST
+
+START_TEST(parts_may_be_cut_anew)
+{
+	reply(CHAT, 'a');
+	struct qg_part p = part('a', 0, 1);
+	ck_assert_int_eq(start(&p, "[\"one\",\"two\"]"), QG_OK);
+	ck_assert_int_eq(land(&p, false), QG_OK);
+	p.number = 1;
+	ck_assert_int_eq(start(&p, "[\"one\",\"tw\",\"o\"]"), QG_OK);
+	struct qg_head h = head(1, NOW);
+	ck_assert_uint_eq(h.part, 1);
+	ck_assert_uint_eq(json_array_size(h.parts), 3);
+	qg_head_finish(&h);
+}
+END_TEST
+
+/* ---- notices ---- */
+
+static enum qg_status post(char first, char second)
+{
+	struct simple simple = {0};
+	struct qg_reply *notices[] = {make_reply(reply_id(first), CHAT, "80 %"),
+		make_reply(reply_id(second), "other", "80 %")};
+	qg_out_post(ann, BOT, notices, 2, simple_answer, &simple);
+	qg_reply_destroy(notices[0]);
+	qg_reply_destroy(notices[1]);
+	return wait_simple(&simple);
+}
+
+START_TEST(a_notice_is_posted_once)
+{
+	ck_assert_int_eq(post('a', 'b'), QG_OK);
+	ck_assert_int_eq(post('a', 'c'), QG_OK);
+	expect_heads(1, CHAT ":a other:b");
+	ck_assert_int_eq(ask_int("LLEN", "o:" BOT ":" CHAT, NULL), 1);
+	ck_assert_int_eq(ask_int("LLEN", "o:" BOT ":other", NULL), 2);
+	char note[80];
+	snprintf(note, sizeof(note), "p:" BOT ":%s", reply_id('a'));
+	ck_assert_int_eq(ask_int("TTL", note, NULL), -1); /* while it stands there */
+	ck_assert_uint_eq(land_all(1), 3);
+	ck_assert_int_gt(ask_int("TTL", note, NULL), 3000); /* and an hour after */
+	ck_assert_int_le(ask_int("TTL", note, NULL), 3600);
+	ck_assert_int_eq(post('a', 'b'), QG_OK);
+	expect_heads(1, "");
+}
+END_TEST
+
+START_TEST(a_full_redis_hears_notices)
+{
+	qg_test_redis_do(server, "CONFIG", "SET", "maxmemory", "1", NULL);
+	ck_assert_int_eq(post('a', 'b'), QG_OK);
+	qg_test_redis_do(server, "CONFIG", "SET", "maxmemory", "0", NULL);
+	expect_heads(1, CHAT ":a other:b");
+}
+END_TEST
+
 START_TEST(nothing_is_left_behind)
 {
 	reply(CHAT, 'a');
@@ -291,6 +376,10 @@ int main(void)
 	tcase_add_test(tcase, each_bot_has_an_epoch_of_its_own);
 	tcase_add_test(tcase, a_damaged_head_is_shown_without_a_reply);
 	tcase_add_test(tcase, a_chat_without_replies_leaves_the_set);
+	tcase_add_test(tcase, a_wait_keeps_the_form);
+	tcase_add_test(tcase, parts_may_be_cut_anew);
+	tcase_add_test(tcase, a_notice_is_posted_once);
+	tcase_add_test(tcase, a_full_redis_hears_notices);
 	tcase_add_test(tcase, nothing_is_left_behind);
 	Suite *suite = suite_create("queue/out");
 	suite_add_tcase(suite, tcase);

@@ -350,6 +350,26 @@ START_TEST(history_comes_as_lines)
 }
 END_TEST
 
+/* An element that its maker wrote already goes as it is. */
+START_TEST(history_may_be_written_already)
+{
+	PUT(.id = "m1");
+	struct qg_entry entry = pull_one(ann);
+	struct qg_batch batch = {0};
+	json_t *history = json_pack("[s, {s:i}]", "{\"role\": \"user\"}", "n", 1);
+	ck_assert_int_eq(take(ann, &entry, NULL), QG_OK);
+	ck_assert_int_eq(done(ann, &entry, &(struct qg_done){.history = history}), QG_OK);
+	json_decref(history);
+	qg_entry_finish(&entry);
+	PUT(.id = "m2");
+	entry = pull_one(ann);
+	ck_assert_int_eq(take(ann, &entry, &batch), QG_OK);
+	ck_assert_str_eq(batch.history, "{\"role\": \"user\"}\n{\"n\":1}");
+	qg_batch_finish(&batch);
+	qg_entry_finish(&entry);
+}
+END_TEST
+
 START_TEST(history_is_cut_in_blocks)
 {
 	remember(ann, "t1", HISTORY_MOST, false, NULL);
@@ -711,6 +731,7 @@ int main(void)
 	tcase_add_test(tcase, done_of_another_batch_is_stale);
 	tcase_add_test(tcase, done_sent_twice_is_done_once);
 	tcase_add_test(tcase, history_comes_as_lines);
+	tcase_add_test(tcase, history_may_be_written_already);
 	tcase_add_test(tcase, history_is_cut_in_blocks);
 	tcase_add_test(tcase, history_is_forgotten);
 	tcase_add_test(tcase, state_is_kept_until_it_changes);

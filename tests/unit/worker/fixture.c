@@ -123,6 +123,11 @@ void config_bots(const struct qg_bot_config *bot, ...)
 	configs[config_count++] = config;
 }
 
+struct qg_config *config_last(void)
+{
+	return configs[config_count - 1];
+}
+
 static void connection_changed(void *arg, bool connected, const char *why)
 {
 	struct node *node = arg;

@@ -32,6 +32,8 @@ void node_settle(struct node *node);
 /* The bots of the config from now on; NULL ends the list. A worker that runs hears of it by node_reload(). */
 void config_bots(const struct qg_bot_config *bot, ...) __attribute__((sentinel));
 void node_reload(struct node *node);
+/* The config that nodes start with now, to be changed. */
+struct qg_config *config_last(void);
 struct qg_bot_config a_bot(const char *name, const char *fingerprint);
 
 /* Runs the loop until it holds; ends the test after some seconds without. */

@@ -1,11 +1,13 @@
 /* told.c - stands where roles and turns are, and does as it is told. */
 #include "told.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "qg/crypto.h"
+#include "qg/model.h"
 #include "qg/str.h"
 
 struct qg_role {
@@ -68,7 +70,39 @@ void qg_role_release(struct qg_role *role)
 
 char *qg_role_words(const struct qg_role *role, const char *key, ...)
 {
-	return qg_str_copy(key);
+	struct qg_buf text;
+	qg_buf_init(&text, 1024);
+	qg_buf_add_str(&text, key);
+	va_list args;
+	va_start(args, key);
+	if (strncmp(key, "limit_", 6) == 0) { /* with what it was made of */
+		for (const char *name; (name = va_arg(args, const char *)) != NULL;) {
+			qg_buf_printf(&text, " %s=%s", name, va_arg(args, const char *));
+		}
+	}
+	va_end(args);
+	return qg_buf_steal(&text);
+}
+
+/* ---- what calls share, which nothing here does; and money ---- */
+
+struct qg_endpoints {
+	int nothing;
+};
+
+struct qg_endpoints *qg_endpoints_create(struct qg_loop *on, struct qg_http_client *http)
+{
+	return calloc(1, sizeof(struct qg_endpoints));
+}
+
+void qg_endpoints_destroy(struct qg_endpoints *endpoints)
+{
+	free(endpoints);
+}
+
+void qg_money_text(int64_t nano, enum qg_currency currency, char out[40])
+{
+	snprintf(out, 40, "%lld nano", (long long)nano);
 }
 
 /* ---- turns ---- */
@@ -102,6 +136,9 @@ static void note(struct turn *noted, const struct qg_turn_request *request)
 			i > 0 ? " " : "", request->messages[i]->id);
 	}
 	noted->failures = request->failures;
+	noted->desk = request->desk;
+	noted->enabled = request->enabled;
+	noted->admin = request->messages[request->count - 1]->sender_is_admin;
 	for (size_t i = 0; i < turn_count; i++) {
 		if (turns[i].live) {
 			noted->beside++;
@@ -187,7 +224,7 @@ static struct qg_reply *make_reply(const struct qg_turn *turn, const char *text)
 	return reply;
 }
 
-void turn_answer(size_t index, const char *text)
+static void answer(size_t index, const char *text, int group)
 {
 	struct qg_turn *turn = turns[index].handle;
 	ck_assert_ptr_nonnull(turn);
@@ -196,6 +233,7 @@ void turn_answer(size_t index, const char *text)
 			json_pack("[{s:s, s:s}]", "who", "bot", "text", text != NULL ? "said" : ""),
 		.state = json_pack("{s:i}", "turns", 1),
 		.way = "told"};
+	result.group = group;
 	turns[index].live = false;
 	turn->host->finished(turn->arg, QG_OK, &result, NULL);
 	qg_reply_destroy(result.reply);
@@ -204,13 +242,33 @@ void turn_answer(size_t index, const char *text)
 	destroy(turn);
 }
 
-void turn_fail(size_t index)
+void turn_answer(size_t index, const char *text)
+{
+	answer(index, text, QG_GROUP_STAYS);
+}
+
+void turn_group(size_t index, int group)
+{
+	answer(index, "ok", group);
+}
+
+static void end_with(size_t index, enum qg_status status, const char *words)
 {
 	struct qg_turn *turn = turns[index].handle;
 	ck_assert_ptr_nonnull(turn);
 	turns[index].live = false;
-	turn->host->finished(turn->arg, QG_FAILED, NULL, "told to fail");
+	turn->host->finished(turn->arg, status, NULL, words);
 	destroy(turn);
+}
+
+void turn_fail(size_t index)
+{
+	end_with(index, QG_FAILED, "told to fail");
+}
+
+void turn_stale(size_t index)
+{
+	end_with(index, QG_STALE, NULL);
 }
 
 unsigned count_live(void)

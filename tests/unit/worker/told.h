@@ -8,8 +8,10 @@ struct turn {
 	char conversation[64], messages[256]; /* their ids */
 	unsigned failures;
 	bool live, cancelled;
-	unsigned beside;   /* others that were live when it began */
-	bool beside_named; /* one of them in a chat whose name begins with "bad" */
+	bool enabled, admin;  /* the chat; the sender of the last message */
+	struct qg_desk *desk; /* while it lives */
+	unsigned beside;      /* others that were live when it began */
+	bool beside_named;    /* one of them in a chat whose name begins with "bad" */
 	struct qg_turn *handle;
 };
 
@@ -27,6 +29,10 @@ void turn_draft(size_t index, const char *text);
 /* text NULL: it keeps quiet. */
 void turn_answer(size_t index, const char *text);
 void turn_fail(size_t index);
+/* Its desk said that somebody took over. */
+void turn_stale(size_t index);
+/* An answer with which an admin enables the group, or disables it. */
+void turn_group(size_t index, int group);
 unsigned count_live(void);
 
 #endif

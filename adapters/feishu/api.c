@@ -1,0 +1,228 @@
+/* api.c - one call of Feishu's API: the account's token, the request, what came back.
+ *
+ * A token may be refused although its time is not over, with HTTP 400 or 200; it is then replaced and the call made
+ * again, once. The same code may also say that an API takes no such token, hence no more than once. */
+#include "feishu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qg/str.h"
+
+#define ANSWER_MAX ((size_t)256 * 1024)
+#define MSG_MAX 300
+#define WORDS_SIZE 128
+
+struct feishu_call {
+	struct feishu_account *account;
+	char *method, *url, *body;
+	char *bearer; /* the token it went out with */
+	struct qg_fetch *fetch;
+	struct qg_token_ask ask;
+	bool repeated;
+	feishu_called_fn ended;
+	void *arg;
+};
+
+static void destroy(struct feishu_call *call)
+{
+	if (!call) {
+		return;
+	}
+	qg_fetch_cancel(call->fetch);
+	qg_token_unwait(&call->ask);
+	free(call->method);
+	free(call->url);
+	free(call->body);
+	free(call->bearer);
+	free(call);
+}
+
+void feishu_call_cancel(struct feishu_call *call)
+{
+	destroy(call);
+}
+
+/* The call is gone before its owner hears of the end: he may start the next one from there. */
+static void tell(struct feishu_call *call, const struct feishu_answer *answer)
+{
+	feishu_called_fn ended = call->ended;
+	void *arg = call->arg;
+	destroy(call);
+	ended(arg, answer);
+}
+
+static void tell_local(struct feishu_call *call, enum qg_status status, const char *words)
+{
+	struct feishu_answer answer = {
+		.local = status, .msg = "", .log_id = "", .words = words, .body = ""};
+	tell(call, &answer);
+}
+
+/* ---- the answer ---- */
+
+/* Digits of a header, 0 for anything else. */
+static unsigned seconds_of(const char *text)
+{
+	int64_t seconds = 0;
+	return text && qg_str_to_int64(text, 0, 24 * 60 * 60, &seconds) ? (unsigned)seconds : 0;
+}
+
+static char *one_line(const struct qg_piece *piece)
+{
+	char *text = piece->kind == QG_PIECE_STRING ? qg_piece_copy(piece) : NULL;
+	if (text) {
+		text[qg_utf8_cut(text, strlen(text), MSG_MAX)] = '\0';
+		qg_utf8_flatten(text);
+	}
+	return text;
+}
+
+static char *safe_copy(const char *text)
+{
+	char *copy = qg_str_copy(text ? text : "");
+	if (copy) {
+		copy[qg_utf8_cut(copy, strlen(copy), MSG_MAX)] = '\0';
+		qg_utf8_flatten(copy);
+	}
+	return copy;
+}
+
+static void go(struct feishu_call *call);
+
+static void fetched(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end *end)
+{
+	static const char *const paths[] = {"code", "msg", "error.log_id"};
+	struct feishu_call *call = arg;
+	call->fetch = NULL;
+	struct qg_piece found[3] = {{0}};
+	if (qg_scan(end->body, end->size, paths, 3, found) != QG_OK) {
+		memset(found, 0, sizeof(found));
+	}
+	struct feishu_answer answer = {.error = end->error,
+		.http = end->status,
+		.has_code = found[0].kind == QG_PIECE_NUMBER,
+		.code = qg_piece_int(&found[0], -1),
+		.words = qg_fetch_error_text(end->error),
+		.reset_s = seconds_of(qg_fetch_header(fetch, "x-ogw-ratelimit-reset")),
+		.body = end->body,
+		.size = end->size};
+	if (answer.has_code && feishu_error_is_token(answer.code) && !call->repeated) {
+		call->repeated = true;
+		qg_token_refuse(call->account->token, call->bearer);
+		go(call);
+		return;
+	}
+	const char *header = qg_fetch_header(fetch, "X-Tt-Logid");
+	QG_AUTO(qg_str_free) char *msg = one_line(&found[1]);
+	QG_AUTO(qg_str_free) char *log_id = header ? safe_copy(header) : one_line(&found[2]);
+	answer.msg = msg ? msg : "";
+	answer.log_id = log_id ? log_id : "";
+	tell(call, &answer);
+}
+
+/* ---- the request ---- */
+
+static enum qg_status request(struct feishu_call *call, const char *token)
+{
+	static const struct qg_fetch_host host = {.ended = fetched};
+	free(call->bearer);
+	call->bearer = qg_str_copy(token);
+	QG_AUTO(qg_str_free) char *bearer = qg_str_printf("Authorization: Bearer %s", token);
+	if (!call->bearer || !bearer) {
+		return QG_NO_MEMORY;
+	}
+	const char *headers[] = {
+		bearer, call->body ? "Content-Type: application/json; charset=utf-8" : NULL, NULL};
+	struct qg_fetch_request asked = {.method = call->method,
+		.url = call->url,
+		.headers = headers,
+		.body = call->body,
+		.body_size = call->body ? strlen(call->body) : 0,
+		.most = ANSWER_MAX,
+		.gathers = true,
+		.connect_ms = 5000,
+		.first_byte_ms = 15000,
+		.idle_ms = 10000,
+		.total_ms = 30000};
+	call->fetch = qg_fetch_start(call->account->http, &asked, &host, call);
+	return call->fetch ? QG_OK : QG_NO_MEMORY;
+}
+
+static void told(void *arg, enum qg_status status, const char *words)
+{
+	struct feishu_call *call = arg;
+	const char *token = status == QG_OK ? qg_token_now(call->account->token) : NULL;
+	if (token) {
+		status = request(call, token);
+		words = "out of memory";
+	} else if (status == QG_OK) {
+		status = QG_IO; /* its life was over before it was here */
+	}
+	if (status != QG_OK) {
+		char copy[WORDS_SIZE];
+		snprintf(copy, sizeof(copy), "%s", words);
+		tell_local(call, status, copy);
+	}
+}
+
+/* With the token there is, or the next one. Anything that fails at once is told later, by the token's wait. */
+static void go(struct feishu_call *call)
+{
+	const char *token = qg_token_now(call->account->token);
+	if (!token || request(call, token) != QG_OK) {
+		call->ask.told = told;
+		call->ask.arg = call;
+		qg_token_wait(call->account->token, &call->ask);
+	}
+}
+
+struct feishu_call *feishu_call_start(struct feishu_account *account, const char *method,
+	const char *path, const char *body, feishu_called_fn ended, void *arg)
+{
+	struct feishu_call *call = calloc(1, sizeof(*call));
+	if (!call) {
+		return NULL;
+	}
+	call->account = account;
+	call->ended = ended;
+	call->arg = arg;
+	call->method = qg_str_copy(method);
+	call->url = qg_str_printf("%s%s", account->base, path);
+	call->body = qg_str_copy(body);
+	if (!call->method || !call->url || (body && !call->body)) {
+		destroy(call);
+		return NULL;
+	}
+	go(call);
+	return call;
+}
+
+/* ---- the token ---- */
+
+enum qg_status feishu_token_read(
+	const struct qg_fetch_end *end, char **token_out, int64_t *seconds_out, char *words)
+{
+	static const char *const paths[] = {"code", "msg", "tenant_access_token", "expire"};
+	struct qg_piece found[4] = {{0}};
+	if (qg_scan(end->body, end->size, paths, 4, found) != QG_OK) {
+		memset(found, 0, sizeof(found));
+	}
+	struct feishu_answer answer = {.http = end->status,
+		.has_code = found[0].kind == QG_PIECE_NUMBER,
+		.code = qg_piece_int(&found[0], -1)};
+	struct feishu_outcome outcome = feishu_error_outcome(&answer);
+	if (outcome.status == QG_OK) {
+		*token_out = qg_piece_copy(&found[2]);
+		*seconds_out = qg_piece_int(&found[3], 0);
+		return *token_out || found[2].kind != QG_PIECE_STRING ? QG_OK : QG_NO_MEMORY;
+	}
+	/* An unknown refusal of the token is no reason to give a reply up. */
+	bool is_final = outcome.status == QG_DENIED || outcome.status == QG_BUSY;
+	QG_AUTO(qg_str_free) char *msg = one_line(&found[1]);
+	snprintf(words, WORDS_SIZE, "no token (code %lld, HTTP %d): %s", (long long)answer.code,
+		end->status, outcome.words[0] ? outcome.words : (msg ? msg : ""));
+	qg_utf8_flatten(words); /* the cut may have gone through a character */
+	return is_final ? outcome.status : QG_IO;
+}

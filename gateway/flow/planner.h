@@ -1,0 +1,29 @@
+/* planner.h - how a reply becomes messages of a platform, and what a failed one means. Pure: no queue, no clock. */
+#ifndef QG_FLOW_PLANNER_H
+#define QG_FLOW_PLANNER_H
+
+#include <stdbool.h>
+
+#include "qg/adapter.h"
+
+enum { PLAN_ATTEMPTS_MOST = 12 };
+
+/* The texts of a reply's messages, in order, at least one; NULL for no memory. */
+json_t *plan_parts(const struct qg_reply *reply, const struct qg_ability *can);
+/* Cuts a part that was too large: more parts stand in its place. QG_TOO_LARGE: it is as small as parts get. */
+enum qg_status plan_cut(json_t *parts, unsigned number);
+
+enum plan_step {
+	PLAN_LAND,
+	PLAN_RETRY,   /* later, as it is */
+	PLAN_PLAINER, /* in the next form */
+	PLAN_CUT,     /* in smaller parts */
+	PLAN_BURY,    /* a dead letter that nobody need hear of */
+	PLAN_TELL,    /* a dead letter; admins hear of it */
+};
+/* After a send of a part in that form; attempts: how many failed before. */
+enum plan_step plan_next(enum qg_status status, enum qg_form form, unsigned attempts);
+/* The wait before the next attempt, after so many failed ones (from 1). */
+unsigned plan_wait_ms(unsigned attempts);
+
+#endif
