@@ -21,10 +21,15 @@ static void send_done(struct job *job);
 static void send_failure(struct job *job);
 static void send_back(struct job *job);
 
+static struct qg_list *bucket_of(struct qg_worker *worker, const struct qg_entry *entry)
+{
+	return &worker->buckets[(entry->id + entry->partition) % BUCKETS];
+}
+
 struct job *job_find(struct qg_worker *worker, const struct qg_entry *entry)
 {
-	QG_LIST_FOR_EACH (item, &worker->jobs) {
-		struct job *job = QG_CONTAINER(item, struct job, link);
+	QG_LIST_FOR_EACH (item, bucket_of(worker, entry)) {
+		struct job *job = QG_CONTAINER(item, struct job, bucket);
 		if (job->entry.id == entry->id && job->entry.partition == entry->partition &&
 			!job->doomed) {
 			return job;
@@ -54,6 +59,7 @@ static void leave(struct job *job)
 {
 	struct qg_worker *worker = job->worker;
 	qg_list_remove(&job->link);
+	qg_list_remove(&job->bucket);
 	worker->job_count--;
 	worker->suspect_count -= job->entry.suspect ? 1 : 0;
 	worker->held_count -= job->state == JOB_HELD ? 1 : 0;
@@ -129,7 +135,9 @@ void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_s
 	*entry = (struct qg_entry){0};
 	job->confirmed = pull_sent;
 	job->config = qg_config_take(worker->core->config);
+	job->beat_due = qg_clock_mono() + qg_clock_scaled(BEAT_MS);
 	qg_list_add(&worker->jobs, &job->link);
+	qg_list_add(bucket_of(worker, &job->entry), &job->bucket);
 	worker->job_count++;
 	bot->running++;
 	worker->suspect_count += job->entry.suspect ? 1 : 0;

@@ -32,6 +32,10 @@ void watch_beat(struct qg_worker *worker)
 	uint64_t now = qg_clock_mono();
 	QG_LIST_FOR_EACH (item, &worker->jobs) {
 		struct job *job = QG_CONTAINER(item, struct job, link);
+		if (now < job->beat_due) {
+			continue;
+		}
+		job->beat_due = now + qg_clock_scaled(BEAT_MS);
 		if (now - job->confirmed > qg_clock_scaled(ABORT_MS)) {
 			qg_log_warn(job->entry.bot,
 				"turn of %s aborted: no confirmed heartbeat for %llu ms",
@@ -97,7 +101,7 @@ static uint64_t seen_since(
 /* Slots reserved for pulls do not count here: each look reserves all that are free. */
 static bool may_claim(const struct qg_worker *worker)
 {
-	return !worker->draining && worker->job_count + worker->claiming < SLOTS;
+	return !worker->draining && worker->job_count + worker->claiming < worker->slots;
 }
 
 static bool is_orphan(

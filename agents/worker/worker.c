@@ -18,7 +18,7 @@
 unsigned worker_free_slots(const struct qg_worker *worker)
 {
 	unsigned taken = worker->job_count + worker->reserved + worker->claiming;
-	return taken < SLOTS ? SLOTS - taken : 0;
+	return taken < worker->slots ? worker->slots - taken : 0;
 }
 
 bool worker_repeats(enum qg_status status)
@@ -325,8 +325,12 @@ struct qg_worker *qg_worker_create(struct qg_core *core)
 		return NULL;
 	}
 	worker->core = core;
+	worker->slots = SLOTS;
 	worker->wall_ahead = qg_clock_wall() - (int64_t)qg_clock_mono();
 	qg_list_init(&worker->jobs);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		qg_list_init(&worker->buckets[i]);
+	}
 	qg_list_init(&worker->bots);
 	qg_list_init(&worker->questions);
 	qg_list_init(&worker->closings);
@@ -349,7 +353,7 @@ struct qg_worker *qg_worker_create(struct qg_core *core)
 	}
 	make_metrics(worker);
 	qg_timer_repeat(worker->look_timer, qg_clock_scaled(LOOK_MS));
-	qg_timer_repeat(worker->beat_timer, qg_clock_scaled(BEAT_MS));
+	qg_timer_repeat(worker->beat_timer, qg_clock_scaled(BEAT_MS) / BEAT_STEPS);
 	roles_sync(worker);
 	return worker;
 }

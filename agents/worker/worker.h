@@ -12,9 +12,12 @@
 #include "qg/turn.h"
 
 enum {
-	SLOTS = 1024,	       /* turns at once in a process */
-	PULL_MOST = 32,	       /* entries a pull */
-	BEAT_MS = 5000,	       /* a heartbeat of each job */
+	SLOTS = 8192,	/* turns at once in a process */
+	BUCKETS = 1024, /* in which its jobs are found by their entry */
+	PULL_MOST = 32, /* entries a pull */
+	BEAT_MS = 5000, /* a heartbeat of each job */
+	BEAT_STEPS =
+		20, /* looks at whose beat is due, in that time: thousands at once would hold the loop */
 	ABORT_MS = 15000,      /* without a confirmed one the job is not ours for sure any more */
 	CLAIM_MS = 30000,      /* a beat that stands still so long belongs to a dead worker */
 	LOOK_MS = 1000,	       /* how often we look without a bell: ready, pending, due */
@@ -49,6 +52,7 @@ enum job_state {
 
 struct job {
 	struct qg_list link;
+	struct qg_list bucket; /* of those whose entries share one */
 	struct qg_worker *worker;
 	struct bot_role *bot;
 	struct qg_config *config;
@@ -63,6 +67,7 @@ struct job {
 	bool starved;	    /* there was no memory to ask what its turn wanted to know */
 	uint64_t confirmed; /* mono ms at which the last confirmed beat (or the pull) was sent */
 	uint64_t beat_sent; /* 0: none outstanding */
+	uint64_t beat_due;  /* mono ms */
 	uint64_t started_us;
 	/* what done stores; kept until it is confirmed */
 	struct qg_reply *reply;
@@ -104,10 +109,12 @@ struct qg_worker {
 	struct qg_redis_listener *listener;
 	struct qg_timer *look_timer, *beat_timer, *drain_timer;
 	struct qg_list jobs, bots;
+	struct qg_list buckets[BUCKETS]; /* the same jobs */
 	struct qg_list questions, closings,
 		notices; /* of turns; ends of calls; budgets nearly used */
 	struct qg_endpoints *endpoints;
 	struct mover *mover;
+	unsigned slots; /* SLOTS, or fewer in tests */
 	unsigned job_count, held_count, suspect_count, closing_count;
 	unsigned reserved, claiming; /* slots promised to pulls and claims in flight */
 	struct partition *partitions;

@@ -39,22 +39,23 @@ static bool answers_all(void *arg)
 
 START_TEST(a_busy_bot_gets_half_at_most)
 {
-	enum { CHATS = SLOTS + 50 };
+	enum { FEW = 400, CHATS = FEW + 50 };
 	struct qg_bot_config noisy = a_bot("noisy", "1"), quiet = a_bot("quiet", "1");
 	config_bots(&noisy, &quiet, NULL);
 	store_many("noisy", "n", CHATS);
 	node_start(&ann, "ann");
-	wait_turns(SLOTS / 2);
+	ann.worker->slots = FEW;
+	wait_turns(FEW / 2);
 	run_looks();
-	ck_assert_uint_eq(turn_count, SLOTS / 2);
+	ck_assert_uint_eq(turn_count, FEW / 2);
 	store_many("quiet", "q", 3);
-	wait_turns(SLOTS / 2 + 3);
+	wait_turns(FEW / 2 + 3);
 	ck_assert_uint_eq(count_turns_of("quiet"), 3);
 	turn_answer(0, "ok");
 	run_looks();
-	ck_assert_uint_eq(turn_count, SLOTS / 2 + 3); /* no more than what is free beside them */
+	ck_assert_uint_eq(turn_count, FEW / 2 + 3); /* no more than what is free beside them */
 	turn_answer(1, "ok");
-	wait_turns(SLOTS / 2 + 4);
+	wait_turns(FEW / 2 + 4);
 	size_t all = CHATS + 3;
 	wait_until(answers_all, &all);
 	ck_assert_uint_eq(count_turns_of("noisy"), CHATS);
