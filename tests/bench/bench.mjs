@@ -13,10 +13,11 @@ import { ingest } from './ingest.mjs';
 import { memory } from './memory.mjs';
 import { start } from './start.mjs';
 import { stream } from './stream.mjs';
+import { streams } from './streams.mjs';
 import { turns } from './turns.mjs';
 import { webhook } from './webhook.mjs';
 
-const all = { start, webhook, cycle, ingest, turns, stream, memory, breakdown };
+const all = { start, webhook, cycle, ingest, turns, stream, streams, memory, breakdown };
 const wanted = (process.env.BENCH ?? '').split(/[\s,]+/).filter(Boolean);
 const out = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../out/bench');
 const scale = Number(process.env.BENCH_SCALE ?? 1);

@@ -16,9 +16,9 @@ const TEXT = '周五晚上我们一共十二个人，要一个能坐得下的包
 const key = crypto.createHash('sha256').update(APP.encrypt_key).digest();
 
 // One event as the platform sends it: the whole HTTP request.
-export function request(route, number, sender, text, chat = 'oc_c963141b9d203a4b527f3dc07426565f') {
+export function request(route, number, sender, text, chat, app = APP.app_id) {
 	const event = { schema: '2.0', header: { event_id: `e${number}`, token: APP.verification_token,
-		create_time: '1763777777150', event_type: 'im.message.receive_v1', tenant_key: 'dd8ab48f1e3c7fcc', app_id: APP.app_id },
+		create_time: '1763777777150', event_type: 'im.message.receive_v1', tenant_key: 'dd8ab48f1e3c7fcc', app_id: app },
 	event: { message: { chat_id: chat, chat_type: 'p2p', content: JSON.stringify({ text }),
 		create_time: '1763777777000', message_id: `om_${number}`, message_type: 'text', update_time: '1763777777000' },
 	sender: { sender_id: { open_id: sender, union_id: 'on_77f810ac378ef41eb3534c403b66bb0a', user_id: '274e0ffa' },
@@ -38,10 +38,10 @@ export function request(route, number, sender, text, chat = 'oc_c963141b9d203a4b
 let made = 0;
 
 // A file of so many requests nobody has sent yet.
-function write(file, route, count) {
+export function writeRequests(file, route, count, senders = SENDERS) {
 	const out = fs.openSync(file, 'w');
 	for (let i = 0; i < count; i++) {
-		const one = request(route, `${process.pid}x${++made}`, `ou_sender${i % SENDERS}`, TEXT, `oc_chat${i % SENDERS}`);
+		const one = request(route, `${process.pid}x${++made}`, `ou_sender${i % senders}`, TEXT, `oc_chat${i % senders}`);
 		fs.writeSync(out, `${Buffer.byteLength(one)}\n${one}`);
 	}
 	fs.closeSync(out);
@@ -69,7 +69,7 @@ async function ours(bench, one) {
 		const child = await world.start('gateway');
 		await untilOpen(child.hook, '/hook/f0');
 		const messages = bench.count(MESSAGES);
-		const requests = write(path.join(world.folder, 'requests'), '/hook/f0', messages + one.connections);
+		const requests = writeRequests(path.join(world.folder, 'requests'), '/hook/f0', messages + one.connections);
 		return await load({ port: child.hook, pids: { server: child.pid, redis: world.redisPid() }, requests, messages,
 			connections: one.connections });
 	} finally {
@@ -82,7 +82,7 @@ async function node(bench, one, kind) {
 	try {
 		await world.start(one.durability, 'feishu.mjs', (socket) => [kind, socket, JSON.stringify(APP)]);
 		const messages = bench.count(MESSAGES);
-		const requests = write(path.join(world.folder, 'requests'), '/hook', messages + one.connections);
+		const requests = writeRequests(path.join(world.folder, 'requests'), '/hook', messages + one.connections);
 		return await load({ port: world.port, pids: { server: world.server.pid, redis: world.redis.pid }, requests, messages,
 			connections: one.connections });
 	} finally {

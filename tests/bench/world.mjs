@@ -103,9 +103,14 @@ export class World {
 			models: { script: { provider: 'scripted', script: './script.yaml' } },
 			...config,
 		};
-		fs.writeFileSync(path.join(this.folder, 'qungong.yaml'), toYaml(this.config));
+		this.configure({});
 		fs.writeFileSync(path.join(this.folder, 'script.yaml'), toYaml(script));
 		this.processes = [];
+	}
+
+	configure(change) {
+		Object.assign(this.config, change);
+		fs.writeFileSync(path.join(this.folder, 'qungong.yaml'), toYaml(this.config));
 	}
 
 	get socket() {
