@@ -12,7 +12,8 @@
 #include "qg/json.h"
 #include "text.h"
 
-#define MAX_WORD 16 /* code points of a command's name */
+#define MAX_WORD 16	 /* code points of a command's name */
+#define MAX_VENDORS 4096 /* bytes of their names */
 
 bool qg_command_is_admin(const struct qg_turn *turn, const struct qg_message *message)
 {
@@ -57,6 +58,34 @@ static const char *model_in_use(const struct qg_turn *turn)
 	return model != NULL ? model : endpoint->name;
 }
 
+/* Where a bot's questions go, and what goes with them: "DeepSeek、自己的模型服务"; nothing where nothing leaves. NULL
+ * for no memory. */
+static char *said_to_whom(const struct qg_turn *turn)
+{
+	const struct qg_turn_request *request = &turn->request;
+	QG_AUTO(qg_str_free) char *own = qg_role_words(request->role, "about_own_model", NULL);
+	QG_AUTO(qg_buf_finish) struct qg_buf names;
+	struct qg_strings seen = {0};
+	qg_buf_init(&names, MAX_VENDORS);
+	for (size_t i = 0; i < request->bot->models.count; i++) {
+		const struct qg_model_config *endpoint =
+			request->config != NULL ? qg_config_model(request->config, request->bot,
+							  request->bot->models.items[i])
+						: NULL;
+		QG_AUTO(qg_str_free)
+		char *vendor = endpoint != NULL ? qg_endpoint_vendor(endpoint) : NULL;
+		const char *name = vendor == NULL || vendor[0] != '\0' ? vendor : own;
+		if (name != NULL && !qg_strings_has(&seen, name) &&
+			qg_strings_add(&seen, name) == QG_OK) {
+			qg_buf_printf(&names, "%s%s", names.size > 0 ? "、" : "", name);
+		}
+	}
+	qg_strings_finish(&seen);
+	return names.size > 0
+		       ? qg_role_words(request->role, "about_sent", "vendor", names.data, NULL)
+		       : qg_str_copy("");
+}
+
 static void about(struct qg_turn *turn, const struct qg_message *message, const char *rest)
 {
 	const struct qg_role *role = turn->request.role;
@@ -64,12 +93,14 @@ static void about(struct qg_turn *turn, const struct qg_message *message, const 
 	QG_AUTO(qg_str_free) char *offline = qg_role_words(role, "about_offline_model", NULL);
 	QG_AUTO(qg_str_free) char *kept = qg_role_words(role, "about_kept_until_reset", NULL);
 	const char *model = model_in_use(turn);
+	QG_AUTO(qg_str_free) char *sent = said_to_whom(turn);
 	const char *shop = qg_json_str(role->values, "shop_name", "");
 	const char *operator= bot->customer_name != NULL ? bot->customer_name
 	: shop[0] != '\0'				 ? shop
 							 : role->title;
-	qg_turn_say(turn, qg_role_words(role, "about", "bot", role->title, "operator", operator,
-				  "model", model != NULL ? model : offline, "kept", kept, NULL));
+	qg_turn_say(turn,
+		qg_role_words(role, "about", "bot", role->title, "operator", operator, "model",
+			model != NULL ? model : offline, "sent", sent, "kept", kept, NULL));
 }
 
 static void usage(struct qg_turn *turn, const struct qg_message *message, const char *rest)

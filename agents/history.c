@@ -16,7 +16,6 @@
  * message, is left out. */
 #include "turn_parts.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +100,12 @@ static bool is_message(const struct element *element)
 	return false;
 }
 
+/* By a person, not by us. */
+static bool is_said(const struct element *element)
+{
+	return element->json[strlen("{\"role\":\"")] == 'u';
+}
+
 /* Goes back to the next whole element before *at in history, which then stands at its line; false at the
  * beginning. */
 static bool read_before(const char *history, const char **at, struct element *out)
@@ -148,6 +153,9 @@ void qg_history_join(const char *history, struct qg_buf *out, struct qg_token_co
 		before = element->place;
 		count++;
 	}
+	while (count > 0 && !is_said(&elements[count - 1])) {
+		count--; /* an answer whose question was dropped: some services want the asker first */
+	}
 	while (count > 0) {
 		const struct element *element = &elements[--count];
 		qg_buf_add(out, element->json, element->size);
@@ -188,8 +196,12 @@ static bool add_element(json_t *history, const char *role, const char *sender, i
 	qg_tokens_add(&element.tokens, content->data, content->size);
 	qg_buf_add_str(&line, strcmp(role, "user") == 0 ? "u\t" : "b\t");
 	add_sender(&line, sender);
-	qg_buf_printf(&line, "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t", at, *place,
-		element.tokens.wide, element.tokens.rest);
+	const int64_t numbers[] = {at, *place, element.tokens.wide, element.tokens.rest};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		qg_buf_add_char(&line, '\t');
+		qg_buf_add_int(&line, numbers[i]);
+	}
+	qg_buf_add_char(&line, '\t');
 	qg_buf_add(&line, json.data, json.size);
 	element.size = json.size;
 	*place = end_of(&element);

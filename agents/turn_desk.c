@@ -56,14 +56,17 @@ static void say_figures(struct qg_turn *turn, const struct qg_figures *figures)
 	qg_buf_init(&out, 16 * 1024);
 	add_line(turn, &out, "usage_user_day", &figures->user_day);
 	add_line(turn, &out, "usage_user_month", &figures->user_month);
-	if (admin && last->chat_type == QG_CHAT_GROUP) {
+	/* what all groups together cost is no business of everybody in one of them */
+	bool alone = last->chat_type == QG_CHAT_DIRECT;
+	if (admin && !alone) {
 		add_line(turn, &out, "usage_chat_day", &figures->chat_day);
 		add_line(turn, &out, "usage_chat_month", &figures->chat_month);
-	}
-	if (admin) {
+	} else if (admin) {
 		add_line(turn, &out, "usage_bot_month", &figures->bot_month);
 	}
-	int64_t saved = admin ? figures->bot_month.saved : figures->user_month.saved;
+	int64_t saved = !admin	? figures->user_month.saved
+			: alone ? figures->bot_month.saved
+				: figures->chat_month.saved;
 	if (saved > 0) {
 		add_saved(turn, &out, saved);
 	}

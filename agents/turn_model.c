@@ -22,7 +22,10 @@ static void on_chunk(void *arg, const char *data, size_t size, bool streams)
 		qg_buf_add_str(&turn->answer, turn->answer.size > 0 ? "\n\n" : "");
 	}
 	if (turn->answer.size + size > QG_ANSWER_MAX) {
-		return; /* the rest of an endless answer is not worth a failure */
+		turn->cut = true; /* the rest of an endless answer is not worth a failure */
+	}
+	if (turn->cut) {
+		return;
 	}
 	qg_buf_add(&turn->answer, data, size);
 	if (streams && turn->host->draft != NULL && turn->answer.failed == QG_OK) {
@@ -89,6 +92,15 @@ static void keep_model(struct qg_turn *turn, const struct qg_chain_end *end)
 	turn->title = provider != NULL && provider->title != NULL ? provider->title : turn->model;
 }
 
+/* The service took back what it had begun to say: it is said no more, here or in a later prompt. */
+static void withdraw(struct qg_turn *turn)
+{
+	qg_buf_reset(&turn->answer);
+	qg_turn_say_faq(turn);
+	qg_turn_say(turn, qg_role_words(turn->request.role, "withdrawn", NULL));
+	qg_turn_finish(turn, "withdrawn", true);
+}
+
 static void end_answered(struct qg_turn *turn, const struct qg_model_result *result)
 {
 	turn->generated = result->generated;
@@ -100,6 +112,8 @@ static void end_answered(struct qg_turn *turn, const struct qg_model_result *res
 	json_array_extend(turn->sources, result->sources);
 	if (result->error != QG_MODEL_NONE) {
 		qg_turn_say(turn, qg_role_words(turn->request.role, "interrupted", NULL));
+	} else if (result->cut || turn->cut) {
+		qg_turn_say(turn, qg_role_words(turn->request.role, "cut_short", NULL));
 	}
 	json_object_del(turn->asker, "misses");
 	qg_turn_finish(turn, result->generated ? "model" : "offline", true);
@@ -123,6 +137,8 @@ static void on_ended(void *arg, const struct qg_chain_end *end)
 		keep_model(turn, end);
 		if (result->missed) {
 			end_missed(turn);
+		} else if (result->error == QG_MODEL_FILTERED) {
+			withdraw(turn);
 		} else {
 			end_answered(turn, result);
 		}
@@ -177,7 +193,9 @@ static void ask_models(struct qg_turn *turn)
 		.system = turn->request.role->system,
 		.messages = turn->messages,
 		.messages_size = turn->messages != NULL ? strlen(turn->messages) : 0,
+		.history_size = turn->history_size,
 		.tokens = turn->prompt_tokens,
+		.history_tokens = turn->history_tokens,
 		.max_tokens = turn->request.bot->answer_tokens,
 	};
 	struct qg_chain_request request = {.loop = turn->request.loop,

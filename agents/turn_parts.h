@@ -34,21 +34,25 @@ struct qg_turn {
 	struct qg_lookup *lookup;
 	struct qg_chain *chain;
 	struct qg_ask ask;
-	char *question;	   /* of ask */
-	char *messages;	   /* of ask */
-	int64_t prompt_tokens; /* estimate of system and messages for any model, upper side */
+	char *question;		/* of ask */
+	char *messages;		/* of ask */
+	int64_t prompt_tokens;	/* estimate of system and messages for any model, upper side */
+	size_t history_size;	/* of messages: what stands before the question */
+	int64_t history_tokens; /* of prompt_tokens */
 	struct qg_token_count prompt_count; /* the same, to be told for one model */
-	struct qg_buf faq; /* FAQ answers kept aside while a model is asked */
+	struct qg_buf faq;		    /* FAQ answers kept aside while a model is asked */
 	struct qg_bill bill;
-	char *model;	   /* who answered, as the service names it; NULL: nobody */
-	const char *title; /* the same for people; borrowed from the config, or model; NULL: nobody */
+	char *model; /* who answered, as the service names it; NULL: nobody */
+	const char
+		*title; /* the same for people; borrowed from the config, or model; NULL: nobody */
 	bool generated, limited;
+	bool cut; /* the answer is over our own ceiling */
 	int64_t first_at;
 	uint64_t began_us;
 	struct qg_timer *busy; /* until something must be heard */
 	char *busy_words;
 
-	bool *asked; /* which messages are no commands */
+	bool *asked;	    /* which messages are no commands */
 	bool at_desk;	    /* a question to the desk is open */
 	bool wants_figures; /* /usage */
 	char code[8];	    /* /绑定: six digits; "" for none */

@@ -8,6 +8,7 @@
 
 #include "models/lineup.h"
 #include "qg/clock.h"
+#include "qg/crypto.h"
 #include "text.h"
 
 const char *qg_turn_number(int64_t number, char out[32])
@@ -95,7 +96,8 @@ static char *footnote_text(const struct qg_turn *turn)
 	return line;
 }
 
-/* What a model would have read and said for this answer. */
+/* What a model would have read and said for this answer: booked under the reply's own id, so that a repeated turn
+ * books it once. */
 void qg_turn_note_saved(struct qg_turn *turn, const char *way)
 {
 	struct qg_desk *desk = turn->request.desk;
@@ -123,6 +125,7 @@ void qg_turn_note_saved(struct qg_turn *turn, const char *way)
 	qg_lane_init(&lane, endpoint);
 	if (qg_booking_prepare(&booking, &payer, model, endpoint, &lane, &ask)) {
 		booking.call.reserve_count = 0;
+		qg_digest_id(booking.call.id, "saved", turn->id, NULL);
 		desk->saved(desk, &booking.call, way);
 	}
 }

@@ -12,14 +12,15 @@
 
 /* What the agents say; the gateway's own sentences are in the same files. */
 static const char *const needed[] = {"help", "help_admin", "about", "about_offline_model",
-	"about_kept_until_reset", "reset_done", "quiet_on", "quiet_already", "quiet_until",
-	"resume_done", "resume_not_quiet", "usage_not_built", "miss", "miss_again", "did_you_mean",
-	"source_line", "source_faq", "handover_asker", "handover_no_hours", "handover_no_phone",
-	"not_text", "paused", "interrupted", "empty_message", "greeting", "busy", "admin_only",
-	"group_not_enabled", "group_enabled", "group_disabled", "group_by_config", "group_only",
-	"bind_done", "bind_wrong", "bind_not_here", "stopped_at_limit", "limit_simpler",
-	"footnote_tokens", "footnote_full", "usage_line", "usage_user_day", "usage_user_month",
-	"usage_chat_day", "usage_chat_month", "usage_bot_month", "usage_saved"};
+	"about_kept_until_reset", "about_own_model", "about_sent", "reset_done", "quiet_on",
+	"quiet_already", "quiet_until", "resume_done", "resume_not_quiet", "usage_not_built",
+	"miss", "miss_again", "did_you_mean", "source_line", "source_faq", "handover_asker",
+	"handover_no_hours", "handover_no_phone", "not_text", "paused", "interrupted", "cut_short",
+	"withdrawn", "empty_message", "greeting", "busy", "admin_only", "group_not_enabled",
+	"group_enabled", "group_disabled", "group_by_config", "group_only", "bind_done",
+	"bind_wrong", "bind_not_here", "stopped_at_limit", "limit_simpler", "footnote_tokens",
+	"footnote_full", "usage_line", "usage_user_day", "usage_user_month", "usage_chat_day",
+	"usage_chat_month", "usage_bot_month", "usage_saved"};
 
 void qg_words_check(const struct qg_tree *tree, struct qg_problems *problems)
 {

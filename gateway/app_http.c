@@ -32,6 +32,8 @@ static void count(void *arg)
 	set("fetch_connections_total", "Connections made for requests.", counts.connections);
 	set("fetch_reused_total", "Requests on a connection that was open.", counts.reused);
 	set("fetch_http2_total", "Requests over HTTP/2.", counts.http2);
+	set("fetch_repeated_total", "Requests sent again: a pooled connection had died.",
+		counts.repeated);
 }
 
 static bool trust(struct qg_http_client *client)

@@ -8,10 +8,13 @@
 #include <string.h>
 
 #include "qg/adapter.h"
+#include "qg/buf.h"
 #include "qg/clock.h"
 #include "qg/model.h"
 #include "qg/price.h"
 #include "qg/str.h"
+
+#define MAX_LISTED 4096 /* bytes of names in one message */
 
 /* Where one endpoint of a bot is checked. */
 struct checking {
@@ -122,6 +125,48 @@ static const struct qg_tree *place_of(const struct qg_tree *tree, const char *na
 	return models != NULL ? models : tree;
 }
 
+/* Whom a bot's models write to outside, each once: "DeepSeek, 通义千问"; "" for nobody. */
+static void list_vendors(
+	const struct qg_config *config, const struct qg_bot_config *bot, struct qg_buf *out)
+{
+	struct qg_strings seen = {0};
+	for (size_t i = 0; i < bot->models.count; i++) {
+		const struct qg_model_config *endpoint =
+			qg_config_model(config, bot, bot->models.items[i]);
+		QG_AUTO(qg_str_free)
+		char *vendor = endpoint != NULL ? qg_endpoint_vendor(endpoint) : NULL;
+		if (vendor != NULL && vendor[0] != '\0' && !qg_strings_has(&seen, vendor) &&
+			qg_strings_add(&seen, vendor) == QG_OK) {
+			qg_buf_printf(out, "%s%s", out->size > 0 ? ", " : "", vendor);
+		}
+	}
+	qg_strings_finish(&seen);
+}
+
+/* A mask that is written and not kept is worse than none. */
+static void warn_of_mask(const struct qg_config *config, const struct qg_bot_config *bot,
+	const struct qg_tree *tree, struct qg_problems *problems)
+{
+	const struct qg_tree *at = qg_tree_get(tree, "mask");
+	QG_AUTO(qg_buf_finish) struct qg_buf vendors;
+	QG_AUTO(qg_buf_finish) struct qg_buf masked;
+	qg_buf_init(&vendors, MAX_LISTED);
+	qg_buf_init(&masked, MAX_LISTED);
+	if (bot->mask.count > 0) {
+		list_vendors(config, bot, &vendors);
+	}
+	for (size_t i = 0; i < bot->mask.count; i++) {
+		qg_buf_printf(&masked, "%s%s", i > 0 ? ", " : "", bot->mask.items[i]);
+	}
+	if (vendors.size > 0 && masked.size > 0) {
+		qg_problem_warn(problems, at != NULL ? at : tree,
+			"mask has no effect in this version%s: what people write goes to %s as it "
+			"stands, with %s in it; `mask: []` says that this is meant",
+			at != NULL ? "" : " (it comes from the template or the file's defaults)",
+			vendors.data, masked.data);
+	}
+}
+
 void qg_app_check_models(const struct qg_config *config, const struct qg_bot_config *bot,
 	const struct qg_tree *tree, struct qg_problems *problems)
 {
@@ -137,6 +182,7 @@ void qg_app_check_models(const struct qg_config *config, const struct qg_bot_con
 			check_price(&c);
 		}
 	}
+	warn_of_mask(config, bot, tree, problems);
 }
 
 bool qg_app_has_provider(const char *provider)

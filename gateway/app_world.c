@@ -21,6 +21,12 @@ static const struct qg_option *platform_options(const char *platform, size_t *st
 	return adapter->options ? adapter->options : none;
 }
 
+static bool shows_drafts(const char *platform)
+{
+	const struct qg_adapter *adapter = qg_adapter_find(platform);
+	return !adapter || adapter->can.streams;
+}
+
 /* What a platform cannot hear or show must not be promised by a config. */
 static void check_bot(
 	const struct qg_bot_config *bot, const struct qg_tree *tree, struct qg_problems *problems)
@@ -131,6 +137,7 @@ const struct qg_config_world *qg_app_world(void)
 {
 	static struct qg_config_world world = {
 		.platform_options = platform_options,
+		.shows_drafts = shows_drafts,
 		.check_bot = check_bot,
 		.check_model = qg_endpoint_check,
 		.has_provider = qg_app_has_provider,

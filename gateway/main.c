@@ -31,6 +31,7 @@ static const struct qg_verb *const verbs[] = {
 	&qg_cli_check,
 	&qg_cli_templates,
 	&qg_cli_hire,
+	&qg_cli_bind,
 	&qg_cli_fire,
 	&qg_cli_pause,
 	&qg_cli_resume,

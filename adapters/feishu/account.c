@@ -1,7 +1,4 @@
-/* account.c - what all bots of one Feishu app share in a process: the token, and the bot's own open_id.
- *
- * Whether a group's message speaks to the bot is told by its open_id alone, and only the platform knows it. It is asked
- * for once and then known for good; until then the platform is told to deliver such messages again. */
+/* account.c - what all bots of one Feishu app share in a process: the token, and the bot's own open_id (identity.c). */
 #include "feishu.h"
 
 #include <stdlib.h>
@@ -12,9 +9,6 @@
 #include "qg/json.h"
 #include "qg/log.h"
 #include "qg/str.h"
-
-#define BACKOFF_MIN_MS 500
-#define BACKOFF_MAX_MS 60000
 
 static struct qg_list all = {&all, &all};
 
@@ -33,68 +27,12 @@ static void destroy(struct feishu_account *account)
 		return;
 	}
 	qg_list_remove(&account->link);
-	feishu_call_cancel(account->asking);
-	qg_timer_destroy(account->again);
+	feishu_identity_finish(account);
 	qg_token_leave(account->token);
 	free(account->key);
 	free(account->base);
 	free(account->app_id);
-	free(account->open_id);
 	free(account);
-}
-
-/* ---- the own open_id ---- */
-
-static void complain(struct feishu_account *account, const struct feishu_answer *answer)
-{
-	struct feishu_outcome outcome = feishu_error_outcome(answer);
-	const char *words = outcome.status == QG_OK
-				    ? "the app has no bot: add 机器人 under 添加应用能力"
-				    : outcome.words;
-	if (!account->complained) { /* it goes on for as long as it fails */
-		qg_log_warn(NULL,
-			"feishu %s: the bot's own id is not known, so messages of groups wait: "
-			"HTTP "
-			"%d, code %lld %s %s %s",
-			account->app_id, answer->http, (long long)answer->code, answer->msg,
-			answer->words, words);
-	}
-	account->complained = true;
-}
-
-static void informed(void *arg, const struct feishu_answer *answer)
-{
-	static const char *const paths[] = {"bot.open_id"};
-	struct feishu_account *account = arg;
-	account->asking = NULL;
-	struct qg_piece found = {0};
-	if (feishu_error_outcome(answer).status == QG_OK &&
-		qg_scan(answer->body, answer->size, paths, 1, &found) == QG_OK &&
-		found.kind == QG_PIECE_STRING && found.size > 0) {
-		account->open_id = qg_piece_copy(&found);
-	}
-	if (!account->open_id) {
-		complain(account, answer);
-		qg_timer_start(account->again, qg_backoff_next(&account->backoff));
-	}
-}
-
-static void ask(void *arg)
-{
-	struct feishu_account *account = arg;
-	account->asking = feishu_call_start(
-		account, "GET", "/open-apis/bot/v3/info", NULL, informed, account);
-	if (!account->asking) {
-		qg_timer_start(account->again, qg_backoff_next(&account->backoff));
-	}
-}
-
-const char *feishu_account_open_id(struct feishu_account *account)
-{
-	if (!account->open_id && !account->asking && !qg_timer_is_active(account->again)) {
-		ask(account);
-	}
-	return account->open_id;
 }
 
 /* ---- who shares it ---- */
@@ -136,15 +74,14 @@ static struct feishu_account *create(const struct qg_bot *bot, char *key, char *
 	}
 	account->references = 1;
 	qg_list_init(&account->link);
+	qg_list_init(&account->watchers);
 	account->key = key;
 	account->base = base;
 	account->loop = bot->loop;
 	account->http = bot->http;
 	account->app_id = qg_str_copy(options->app_id);
-	qg_backoff_init(&account->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-	account->again = qg_timer_create(bot->loop, ask, account);
 	account->token = account->app_id ? join_token(account, options) : NULL;
-	if (!account->again || !account->token) {
+	if (!account->token || feishu_identity_init(account, bot) != QG_OK) {
 		destroy(account);
 		return NULL;
 	}

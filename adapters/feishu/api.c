@@ -91,6 +91,15 @@ static char *safe_copy(const char *text)
 
 static void go(struct feishu_call *call);
 
+/* What surely did not reach the platform is no call of unknown outcome. */
+static enum qg_status never_left(const struct qg_fetch_end *end)
+{
+	if (end->error == QG_FETCH_NONE || end->sent) {
+		return QG_OK;
+	}
+	return end->error == QG_FETCH_NO_MEMORY ? QG_NO_MEMORY : QG_FAILED;
+}
+
 static void fetched(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end *end)
 {
 	static const char *const paths[] = {"code", "msg", "error.log_id"};
@@ -100,11 +109,12 @@ static void fetched(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end
 	if (qg_scan(end->body, end->size, paths, 3, found) != QG_OK) {
 		memset(found, 0, sizeof(found));
 	}
-	struct feishu_answer answer = {.error = end->error,
+	struct feishu_answer answer = {.local = never_left(end),
+		.error = end->error,
 		.http = end->status,
 		.has_code = found[0].kind == QG_PIECE_NUMBER,
 		.code = qg_piece_int(&found[0], -1),
-		.words = qg_fetch_error_text(end->error),
+		.words = end->error == QG_FETCH_NONE ? "" : qg_fetch_error_text(end->error),
 		.reset_s = seconds_of(qg_fetch_header(fetch, "x-ogw-ratelimit-reset")),
 		.body = end->body,
 		.size = end->size};
@@ -117,7 +127,8 @@ static void fetched(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end
 	const char *header = qg_fetch_header(fetch, "X-Tt-Logid");
 	QG_AUTO(qg_str_free) char *msg = one_line(&found[1]);
 	QG_AUTO(qg_str_free) char *log_id = header ? safe_copy(header) : one_line(&found[2]);
-	answer.msg = msg ? msg : "";
+	/* It stands in logs: who repeats our token to us is not repeated. */
+	answer.msg = msg && !(call->bearer && strstr(msg, call->bearer)) ? msg : "";
 	answer.log_id = log_id ? log_id : "";
 	tell(call, &answer);
 }
@@ -158,9 +169,11 @@ static void told(void *arg, enum qg_status status, const char *words)
 		status = request(call, token);
 		words = "out of memory";
 	} else if (status == QG_OK) {
-		status = QG_IO; /* its life was over before it was here */
+		status = QG_FAILED; /* its life was over before it was here */
 	}
 	if (status != QG_OK) {
+		status = status == QG_IO ? QG_FAILED
+					 : status; /* of the token: this call never left */
 		char copy[WORDS_SIZE];
 		snprintf(copy, sizeof(copy), "%s", words);
 		tell_local(call, status, copy);
@@ -204,9 +217,9 @@ struct feishu_call *feishu_call_start(struct feishu_account *account, const char
 enum qg_status feishu_token_read(
 	const struct qg_fetch_end *end, char **token_out, int64_t *seconds_out, char *words)
 {
-	static const char *const paths[] = {"code", "msg", "tenant_access_token", "expire"};
-	struct qg_piece found[4] = {{0}};
-	if (qg_scan(end->body, end->size, paths, 4, found) != QG_OK) {
+	static const char *const paths[] = {"code", "tenant_access_token", "expire"};
+	struct qg_piece found[3] = {{0}};
+	if (qg_scan(end->body, end->size, paths, 3, found) != QG_OK) {
 		memset(found, 0, sizeof(found));
 	}
 	struct feishu_answer answer = {.http = end->status,
@@ -214,15 +227,14 @@ enum qg_status feishu_token_read(
 		.code = qg_piece_int(&found[0], -1)};
 	struct feishu_outcome outcome = feishu_error_outcome(&answer);
 	if (outcome.status == QG_OK) {
-		*token_out = qg_piece_copy(&found[2]);
-		*seconds_out = qg_piece_int(&found[3], 0);
-		return *token_out || found[2].kind != QG_PIECE_STRING ? QG_OK : QG_NO_MEMORY;
+		*token_out = qg_piece_copy(&found[1]);
+		*seconds_out = qg_piece_int(&found[2], 0);
+		return *token_out || found[1].kind != QG_PIECE_STRING ? QG_OK : QG_NO_MEMORY;
 	}
 	/* An unknown refusal of the token is no reason to give a reply up. */
 	bool is_final = outcome.status == QG_DENIED || outcome.status == QG_BUSY;
-	QG_AUTO(qg_str_free) char *msg = one_line(&found[1]);
+	/* What the other side says is not repeated: it was just told the secret, and these words go into logs. */
 	snprintf(words, WORDS_SIZE, "no token (code %lld, HTTP %d): %s", (long long)answer.code,
-		end->status, outcome.words[0] ? outcome.words : (msg ? msg : ""));
-	qg_utf8_flatten(words); /* the cut may have gone through a character */
+		end->status, outcome.words[0] ? outcome.words : qg_status_text(outcome.status));
 	return is_final ? outcome.status : QG_IO;
 }

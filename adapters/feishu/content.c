@@ -30,6 +30,23 @@ void feishu_content_init(struct feishu_content *content, const char *own)
 
 /* ---- people ---- */
 
+/* Exactly this bot: another bot's id, an empty one or a like name is somebody else. */
+static bool is_own(const struct feishu_content *content, const struct feishu_mention *mention)
+{
+	return content->own && content->own[0] && mention->open_id.kind == QG_PIECE_STRING &&
+	       qg_piece_is(&mention->open_id, content->own);
+}
+
+/* However many are named, this bot is not missed among them: then it takes the last one's place. */
+static void keep(struct feishu_content *content, const struct feishu_mention *mention)
+{
+	if (content->mention_count < FEISHU_MENTIONS_MAX) {
+		content->mentions[content->mention_count++] = *mention;
+	} else if (is_own(content, mention)) {
+		content->mentions[FEISHU_MENTIONS_MAX - 1] = *mention;
+	}
+}
+
 void feishu_content_mentions(struct feishu_content *content, const struct qg_piece *mentions)
 {
 	static const char *const paths[] = {"key", "id.open_id", "name"};
@@ -38,23 +55,13 @@ void feishu_content_mentions(struct feishu_content *content, const struct qg_pie
 	}
 	struct qg_scan_walk walk = {0};
 	struct qg_piece item;
-	while (content->mention_count < FEISHU_MENTIONS_MAX &&
-		qg_scan_next(mentions, &walk, &item)) {
+	while (qg_scan_next(mentions, &walk, &item)) {
 		struct qg_piece found[3];
-		if (qg_scan(item.data, item.size, paths, 3, found) != QG_OK ||
-			found[0].kind != QG_PIECE_STRING) {
-			continue;
+		if (qg_scan(item.data, item.size, paths, 3, found) == QG_OK &&
+			found[0].kind == QG_PIECE_STRING) {
+			keep(content, &(struct feishu_mention){found[0], found[1], found[2]});
 		}
-		content->mentions[content->mention_count++] =
-			(struct feishu_mention){found[0], found[1], found[2]};
 	}
-}
-
-/* Exactly this bot: another bot's id, an empty one or a like name is somebody else. */
-static bool is_own(const struct feishu_content *content, const struct feishu_mention *mention)
-{
-	return content->own && content->own[0] && mention->open_id.kind == QG_PIECE_STRING &&
-	       qg_piece_is(&mention->open_id, content->own);
 }
 
 bool feishu_content_mentions_own(const struct feishu_content *content)
@@ -379,8 +386,8 @@ static enum qg_status read_post(struct feishu_content *content, const char *data
 /* An attachment that tells no more than what it is. */
 static enum qg_status name_only(struct feishu_content *content, const struct qg_piece *type)
 {
-	QG_AUTO(qg_str_free)
-	char *name = type->size > 0 ? qg_piece_copy(type) : qg_str_copy("unknown");
+	bool is_named = type->kind == QG_PIECE_STRING && type->size > 0;
+	QG_AUTO(qg_str_free) char *name = is_named ? qg_piece_copy(type) : qg_str_copy("unknown");
 	if (!name) {
 		return QG_NO_MEMORY;
 	}

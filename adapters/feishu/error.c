@@ -143,8 +143,9 @@ static struct feishu_outcome by_status(const struct feishu_answer *answer)
 	if (answer->http >= 500) {
 		return outcome(QG_IO, 0, "");
 	}
-	if (!answer->has_code) { /* not the platform's words: something stands between */
-		return outcome(QG_FAILED, 0, "the answer is not Feishu's: is api_base right?");
+	if (!answer->has_code) { /* not the platform's words: something stands between, and may have passed it on */
+		return outcome(answer->http < 300 ? QG_IO : QG_FAILED, 0,
+			"the answer is not Feishu's: is api_base right?");
 	}
 	return outcome(QG_UNSUPPORTED, 0, "a code this build does not know");
 }

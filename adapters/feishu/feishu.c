@@ -22,18 +22,21 @@ struct feishu_state {
 static const struct qg_option options[] = {
 	{"app_id", QG_OPTION_STRING, NULL, offsetof(struct feishu_options, app_id),
 		QG_OPTION_REQUIRED, .max = 64,
-		.help = "App ID, from 凭证与基础信息 of the developer console"},
+		.help = "App ID，在开发者后台的「凭证与基础信息」· cli_ and 16 characters, from "
+			"the developer console"},
 	{"app_secret", QG_OPTION_STRING, NULL, offsetof(struct feishu_options, app_secret),
 		QG_OPTION_REQUIRED | QG_SECRET, .max = 128,
-		.help = "App Secret, from the same page"},
+		.help = "App Secret，在同一页 · from the same page"},
 	{"transport", QG_OPTION_ENUM, "websocket", offsetof(struct feishu_options, transport),
 		.choices = "websocket|webhook", .help = "how events arrive"},
 	{"encrypt_key", QG_OPTION_STRING, NULL, offsetof(struct feishu_options, encrypt_key),
 		QG_SECRET, .max = 256,
-		.help = "Encrypt Key, from 事件与回调 > 加密策略; webhooks are signed with it"},
+		.help = "Encrypt "
+			"Key，在「事件与回调」→「加密策略」里设置；有了它，飞书发来的消息才有签名 "
+			"· webhooks are signed with it"},
 	{"verification_token", QG_OPTION_STRING, NULL,
 		offsetof(struct feishu_options, verification_token), QG_SECRET, .max = 255,
-		.help = "Verification Token, from the same page"},
+		.help = "Verification Token，在同一页 · from the same page"},
 	{"domain", QG_OPTION_ENUM, "feishu", offsetof(struct feishu_options, domain),
 		.choices = "feishu|lark", .help = "open.feishu.cn or open.larksuite.com"},
 	{"api_base", QG_OPTION_URL, NULL, offsetof(struct feishu_options, api_base),
@@ -43,10 +46,12 @@ static const struct qg_option options[] = {
 
 /* ---- options ---- */
 
-static const char no_websocket[] =
-	"the long connection (websocket, the default) is not built yet; write transport: webhook";
-static const char no_proof[] = "without encrypt_key and verification_token anybody could write in "
-			       "others' names; copy both from 事件与回调 > 加密策略";
+static const char no_websocket[] = "还不支持长连接（默认的 websocket），请写 transport: webhook · "
+				   "the long connection (websocket, the "
+				   "default) is not built yet; write transport: webhook";
+static const char no_proof[] = "请把「事件与回调」→「加密策略」里的 Encrypt Key 和 Verification "
+			       "Token 填进 encrypt_key 和 verification_token · "
+			       "without both anybody could write in others' names";
 
 static const struct qg_tree *place(const struct qg_tree *tree, const char *key)
 {
@@ -67,13 +72,16 @@ static void check(const struct qg_bot_config *config, const struct qg_tree *tree
 		qg_problem_error(problems, place(tree, "transport"), "%s", no_proof);
 	} else if (!set->encrypt_key) {
 		qg_problem_warn(problems, place(tree, "verification_token"),
-			"without encrypt_key nothing is signed: whoever learns this token can "
-			"write in anybody's name; set an Encrypt Key under 事件与回调 > 加密策略");
+			"请在「事件与回调」→「加密策略」里设置 Encrypt Key 并填进 encrypt_key · "
+			"without it "
+			"nothing is signed: whoever learns this token can write in anybody's name");
 	}
 	if (config->trigger != QG_TRIGGER_MENTION) {
 		qg_problem_warn(problems, place(tree, "trigger"),
-			"messages of groups that do not mention the bot arrive only with the scope "
-			"im:message.group_msg (权限管理, needs approval)");
+			"没有 @ 机器人的群消息，要在「权限管理」里申请 "
+			"im:message.group_msg（需审核）才收得到 "
+			"· messages of groups that do not mention the bot arrive only with that "
+			"scope");
 	}
 }
 
@@ -104,6 +112,7 @@ void feishu_core_release(struct feishu_core *core)
 	}
 	qg_buf_finish(&core->scratch);
 	qg_timer_destroy(core->timer);
+	qg_timer_destroy(core->hold_timer);
 	free(core);
 }
 
@@ -139,6 +148,16 @@ static void tell_probe(struct feishu_core *core, enum qg_status status, const ch
 	void (*told)(void *arg, enum qg_status status, const char *words) = core->told;
 	core->told = NULL;
 	told(core->told_arg, status, words);
+}
+
+static void own_id_told(struct feishu_watcher *watcher)
+{
+	feishu_callback_resume(QG_CONTAINER(watcher, struct feishu_core, watcher));
+}
+
+static void held_long(void *arg)
+{
+	feishu_callback_expire(arg, false);
 }
 
 static bool is_busy(const struct feishu_core *core)
@@ -188,15 +207,23 @@ static enum qg_status init(struct qg_bot *bot)
 	core->bot = bot;
 	qg_list_init(&core->sends);
 	qg_buf_init(&core->scratch, FEISHU_BODY_MAX);
+	qg_list_init(&core->held);
+	qg_list_init(&core->watcher.link);
+	core->watcher.told = own_id_told;
 	core->timer = qg_timer_create(bot->loop, wake, core);
-	core->account = core->timer ? feishu_account_join(bot) : NULL;
-	return core->account ? QG_OK : QG_NO_MEMORY;
+	core->hold_timer = qg_timer_create(bot->loop, held_long, core);
+	core->account = core->timer && core->hold_timer ? feishu_account_join(bot) : NULL;
+	if (!core->account) {
+		return QG_NO_MEMORY;
+	}
+	qg_list_add(&core->account->watchers, &core->watcher.link);
+	return QG_OK;
 }
 
 /* Asks for the bot's own id before the first message needs it. */
 static enum qg_status start(struct qg_bot *bot)
 {
-	feishu_account_open_id(core_of(bot)->account);
+	feishu_identity_get(core_of(bot)->account);
 	return QG_OK;
 }
 
@@ -225,8 +252,11 @@ static void finish(struct qg_bot *bot)
 	drop_sends(core); /* what is still on its way has nobody left to take it back */
 	feishu_call_cancel(core->probing);
 	core->probing = NULL;
+	feishu_callback_expire(core, true);
+	qg_list_remove(&core->watcher.link);
 	qg_timer_destroy(core->timer);
-	core->timer = NULL;
+	qg_timer_destroy(core->hold_timer);
+	core->timer = core->hold_timer = NULL;
 	feishu_account_leave(core->account);
 	core->account = NULL;
 	feishu_core_release(core);
@@ -236,6 +266,7 @@ static void stop(struct qg_bot *bot)
 {
 	struct feishu_core *core = core_of(bot);
 	core->stopping = true;
+	feishu_callback_expire(core, true);
 	feishu_core_wake(core);
 }
 
@@ -277,23 +308,33 @@ static enum qg_status judge(const struct feishu_answer *answer, char words[PROBE
 {
 	static const char *const paths[] = {"bot.app_name", "bot.open_id", "bot.activate_status"};
 	struct feishu_outcome outcome = feishu_error_outcome(answer);
+	if (answer->local != QG_OK || answer->error != QG_FETCH_NONE) {
+		snprintf(words, PROBE_WORDS,
+			"没连上飞书，请检查这台机器的网络、DNS 和代理（https_proxy）· Feishu was "
+			"not "
+			"reached, check network, DNS and proxy: %s",
+			answer->words[0] ? answer->words : qg_status_text(outcome.status));
+		return outcome.status;
+	}
 	if (outcome.status != QG_OK) {
-		snprintf(words, PROBE_WORDS, "%s (HTTP %d, code %lld %s %s)",
+		snprintf(words, PROBE_WORDS, "%s (HTTP %d, code %lld %s)",
 			outcome.words[0] ? outcome.words : qg_status_text(outcome.status),
-			answer->http, (long long)answer->code, answer->msg, answer->words);
+			answer->http, (long long)answer->code, answer->msg);
 		return outcome.status;
 	}
 	struct qg_piece found[3];
 	if (qg_scan(answer->body, answer->size, paths, 3, found) != QG_OK || found[1].size == 0) {
 		snprintf(words, PROBE_WORDS,
-			"the app has no bot: add 机器人 under 添加应用能力 and publish a version "
-			"under 版本管理与发布");
+			"应用还没有机器人：在「添加应用能力」里添加「机器人」，再到「版本管理与发布"
+			"」发布 · the "
+			"app has no bot");
 		return QG_DENIED;
 	}
 	if (qg_piece_int(&found[2], 2) != 2) {
 		snprintf(words, PROBE_WORDS,
-			"the bot is not active: publish a version under 版本管理与发布 and let an "
-			"admin approve it");
+			"机器人还没有启用：在「版本管理与发布」发布版本，并请企业管理员通过 · the "
+			"bot is not "
+			"active");
 		return QG_DENIED;
 	}
 	QG_AUTO(qg_str_free) char *name = qg_piece_copy(&found[0]);

@@ -21,7 +21,7 @@
 /* Quotes and line breaks of a text take up to four bytes in a request, other bytes one: with this many even a
  * listing stays below FEISHU_POST_MAX; a text that does not is refused as too large before it leaves. */
 #define FEISHU_PART_BYTES (12 * 1024)
-#define FEISHU_MENTIONS_MAX 64 /* looked at in one message */
+#define FEISHU_MENTIONS_MAX 64 /* people known by name in one message */
 
 enum feishu_transport { FEISHU_WEBSOCKET, FEISHU_WEBHOOK };
 enum feishu_domain { FEISHU_CHINA, FEISHU_LARK };
@@ -130,6 +130,37 @@ QG_MUST_CHECK enum qg_status feishu_content_read(
 	struct feishu_content *content, const struct qg_piece *type, const char *data, size_t size);
 void feishu_content_finish(struct feishu_content *content);
 
+/* ---- identity.c: the open_id by which groups mention the bot ---- */
+
+struct feishu_account;
+
+struct feishu_identity {
+	char *open_id; /* NULL while unknown */
+	bool sure;     /* the platform itself said so, in this process */
+	struct feishu_call *asking;
+	struct qg_backoff backoff;
+	struct qg_timer *again;
+	bool complained;
+	/* what an earlier process learned; redis NULL: nowhere */
+	struct qg_redis *redis;
+	char *key;
+	bool recalling, recalled;
+};
+
+struct feishu_watcher { /* embedded; told whenever the id became known or could not be learned, never from inside */
+	struct qg_list link;
+	void (*told)(struct feishu_watcher *watcher);
+};
+
+QG_MUST_CHECK enum qg_status feishu_identity_init(
+	struct feishu_account *account, const struct qg_bot *bot);
+/* Accepts one that init() never saw, zeroed. */
+void feishu_identity_finish(struct feishu_account *account);
+/* Borrowed until the loop's next turn; NULL while unknown. Learns it, where the platform has not said it yet. */
+const char *feishu_identity_get(struct feishu_account *account);
+/* An answer is on its way: watchers will be told. */
+bool feishu_identity_is_coming(const struct feishu_account *account);
+
 /* ---- account.c: what all bots of an app share ---- */
 
 struct feishu_account {
@@ -139,20 +170,14 @@ struct feishu_account {
 	struct qg_loop *loop;
 	struct qg_http_client *http;
 	struct qg_token *token;
-	/* the bot's own open_id */
-	char *open_id;
-	struct feishu_call *asking;
-	struct qg_backoff backoff;
-	struct qg_timer *again;
-	bool complained;
+	struct feishu_identity own;
+	struct qg_list watchers; /* struct feishu_watcher */
 };
 
 /* NULL for no memory. */
 struct feishu_account *feishu_account_join(const struct qg_bot *bot);
 /* Accepts NULL. */
 void feishu_account_leave(struct feishu_account *account);
-/* The bot's own open_id; NULL while unknown, then it is asked for. */
-const char *feishu_account_open_id(struct feishu_account *account);
 /* "https://open.feishu.cn", or what stands in for it; yours to free. */
 char *feishu_base(const struct feishu_options *options);
 
@@ -231,6 +256,10 @@ struct feishu_core {
 	unsigned refused;	 /* webhooks, since the log told of them ... */
 	uint64_t refused_at;	 /* ... then, monotonic ms */
 	struct qg_buf scratch;	 /* of the envelope, used again for each */
+	struct feishu_watcher watcher;
+	struct qg_list held; /* requests that wait for the own id ... */
+	size_t held_count;
+	struct qg_timer *hold_timer; /* ... but not for long */
 	struct qg_list sends;
 	struct qg_reply *unsent[FEISHU_SPARE]; /* no memory for a send: given back from the loop */
 	size_t unsent_count;
@@ -252,5 +281,9 @@ void feishu_core_wake(struct feishu_core *core);
 /* ---- callback.c: webhooks ---- */
 
 void feishu_callback(struct feishu_core *core, struct qg_http_exchange *x);
+/* What waits for the own id is looked at again: taken where it is known now, else left to the platform to repeat. */
+void feishu_callback_resume(struct feishu_core *core);
+/* Of what waits, all that does so for too long or, at an end, everything is left to the platform. */
+void feishu_callback_expire(struct feishu_core *core, bool all);
 
 #endif

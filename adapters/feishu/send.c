@@ -109,11 +109,20 @@ static void end(struct feishu_send *send, enum qg_status status, unsigned retry_
 static void log_failure(const struct feishu_send *send, const struct feishu_answer *answer,
 	const struct feishu_outcome *outcome)
 {
-	qg_log_write(outcome->status == QG_DENIED ? QG_LOG_ERROR : QG_LOG_WARN,
-		send->core->bot ? send->core->bot->name : NULL, send->reply->id,
-		"feishu: part %u: HTTP %d, code %lld %s%s%s (log id %s) %s", send->reply->part,
-		answer->http, (long long)answer->code, answer->msg, answer->words[0] ? ": " : "",
-		answer->words, answer->log_id[0] ? answer->log_id : "-", outcome->words);
+	const char *bot = send->core->bot ? send->core->bot->name : NULL;
+	enum qg_log_level level = outcome->status == QG_DENIED ? QG_LOG_ERROR : QG_LOG_WARN;
+	if (answer->local != QG_OK || answer->error != QG_FETCH_NONE) {
+		qg_log_write(level, bot, send->reply->id, "feishu: part %u %s: %s",
+			send->reply->part,
+			answer->local != QG_OK ? "did not leave" : "may not have arrived",
+			answer->words);
+		return;
+	}
+	qg_log_write(level, bot, send->reply->id,
+		"feishu: part %u: HTTP %d, code %lld %s (log id %s)%s%s", send->reply->part,
+		answer->http, (long long)answer->code, answer->msg,
+		answer->log_id[0] ? answer->log_id : "-", outcome->words[0] ? ": " : "",
+		outcome->words);
 }
 
 static void called(void *arg, const struct feishu_answer *answer)
@@ -121,6 +130,10 @@ static void called(void *arg, const struct feishu_answer *answer)
 	struct feishu_send *send = arg;
 	struct feishu_outcome outcome = feishu_error_outcome(answer);
 	send->call = NULL;
+	if (answer->local == QG_DENIED) {
+		/* No token: it is the app that is refused, not this reply. It waits while an admin puts that right. */
+		outcome.status = QG_FAILED;
+	}
 	if (outcome.status != QG_OK) {
 		log_failure(send, answer, &outcome);
 	}

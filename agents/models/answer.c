@@ -404,18 +404,30 @@ void qg_answer_fail(struct qg_answer *answer, const char *json, size_t size)
 	qg_vendor_error_read(&reply, &answer->error);
 }
 
-void qg_answer_count(int64_t *count, const struct qg_piece *piece)
+static bool is_count(int64_t value)
 {
 	static const int64_t most = INT64_C(1000000000000);
+	return value >= 0 && value <= most;
+}
+
+void qg_answer_count(int64_t *count, const struct qg_piece *piece)
+{
 	int64_t value = qg_piece_int(piece, -1);
-	if (value >= 0 && value <= most) {
+	if (is_count(value)) {
 		*count = value;
 	}
 }
 
+bool qg_answer_is_absurd(const struct qg_piece *piece)
+{
+	bool said = piece->kind != QG_PIECE_NONE && piece->kind != QG_PIECE_NULL;
+	return said && !is_count(qg_piece_int(piece, -1));
+}
+
 bool qg_answer_has_final_usage(const struct qg_answer *answer)
 {
-	return answer->has_usage && (answer->finish[0] != '\0' || answer->done);
+	return answer->has_usage && !answer->usage_grows &&
+	       (answer->finish[0] != '\0' || answer->done);
 }
 
 /* ---- the end ---- */
@@ -425,6 +437,19 @@ static enum qg_outcome fail(struct qg_answer *answer, enum qg_model_error error,
 	answer->error = (struct qg_vendor_error){.error = error, .wait_ms = -1};
 	strncpy(answer->error.message, words, sizeof(answer->error.message) - 1);
 	return QG_OUTCOME_ERROR;
+}
+
+char *qg_answer_mend(struct qg_answer *answer, const char *data, size_t size)
+{
+	if (size == 0 || data[0] != '{') {
+		return NULL;
+	}
+	char *clean = qg_utf8_is_valid(data, size) ? NULL : qg_utf8_clean(data, size);
+	if (clean == NULL) {
+		answer->failed = true;
+		fail(answer, QG_MODEL_SERVER, "an event of the stream cannot be read");
+	}
+	return clean;
 }
 
 static void flush(struct qg_answer *answer)

@@ -66,6 +66,7 @@ struct qg_answer {
 	char finish[48]; /* the last reason of the end that was not empty; "" */
 	char model[96];	 /* as the service names it; "" */
 	bool has_usage;
+	bool usage_grows; /* what came so far is only its beginning */
 	struct qg_answer_usage usage;
 	bool done;     /* the stream said so: nothing behind it counts */
 	bool failed;   /* error is set */
@@ -98,6 +99,9 @@ const char *qg_answer_arguments(const struct qg_answer_tool *tool);
 
 /* ---- for the readers ---- */
 
+/* For an event that is no JSON: the same with U+FFFD where its bytes are no text, yours to free. NULL: it is a relay's
+ * heartbeat, or the answer failed, for what nobody can read must not be missing without a word. */
+char *qg_answer_mend(struct qg_answer *answer, const char *data, size_t size);
 void qg_answer_add_text(struct qg_answer *answer, const struct qg_piece *piece);
 void qg_answer_add_reasoning(struct qg_answer *answer, const struct qg_piece *piece);
 void qg_answer_add_refusal(struct qg_answer *answer, const struct qg_piece *piece);
@@ -113,6 +117,8 @@ void qg_answer_set(char *out, size_t room, const struct qg_piece *piece);
 void qg_answer_fail(struct qg_answer *answer, const char *json, size_t size);
 /* A count of tokens that is there and sane; else before. */
 void qg_answer_count(int64_t *count, const struct qg_piece *piece);
+/* It is there and no count: negative, beyond all reason, another thing. */
+bool qg_answer_is_absurd(const struct qg_piece *piece);
 void qg_answer_clear_usage(struct qg_answer_usage *usage);
 
 #endif

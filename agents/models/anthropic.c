@@ -15,8 +15,11 @@
 static void url(const char *base_url, struct qg_buf *out)
 {
 	size_t size = strlen(base_url);
-	bool versioned = size >= 3 && strcmp(base_url + size - 3, "/v1") == 0;
-	bool whole = size >= 9 && strcmp(base_url + size - 9, "/messages") == 0;
+	while (size > 0 && base_url[size - 1] == '/') {
+		size--;
+	}
+	bool versioned = size >= 3 && memcmp(base_url + size - 3, "/v1", 3) == 0;
+	bool whole = size >= 9 && memcmp(base_url + size - 9, "/messages", 9) == 0;
 	qg_wire_join(base_url, versioned || whole ? "/messages" : "/v1/messages", out);
 }
 

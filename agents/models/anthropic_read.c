@@ -56,8 +56,9 @@ static const struct qg_scan_plan *event_plan(void)
 	return plan;
 }
 
-/* input_tokens is what the cache neither gave nor took: the input is the sum of the three. */
-static void read_usage(struct qg_answer *answer, const struct qg_piece *piece)
+/* input_tokens is what the cache neither gave nor took: the input is the sum of the three. starts: of the message's
+ * beginning, before anything was said. */
+static void read_usage(struct qg_answer *answer, const struct qg_piece *piece, bool starts)
 {
 	enum { UNCACHED, READ, WRITTEN, OUTPUT, COUNTS };
 	static const char *const names[COUNTS] = {"input_tokens", "cache_read_input_tokens",
@@ -72,6 +73,10 @@ static void read_usage(struct qg_answer *answer, const struct qg_piece *piece)
 	int64_t written = usage->cache_write > 0 ? usage->cache_write : 0;
 	int64_t uncached = usage->input > 0 ? usage->input - read - written : 0;
 	int64_t output = usage->output > 0 ? usage->output : 0;
+	if ((qg_piece_int(&found[UNCACHED], -1) < 0 && qg_piece_int(&found[OUTPUT], -1) < 0) ||
+		qg_answer_is_absurd(&found[UNCACHED]) || qg_answer_is_absurd(&found[OUTPUT])) {
+		return; /* {}, nothing but nulls, or what nobody can have used: the estimate is better */
+	}
 	qg_answer_count(&uncached, &found[UNCACHED]);
 	qg_answer_count(&read, &found[READ]);
 	qg_answer_count(&written, &found[WRITTEN]);
@@ -84,6 +89,9 @@ static void read_usage(struct qg_answer *answer, const struct qg_piece *piece)
 		.total = uncached + read + written + output,
 		.image = -1};
 	answer->has_usage = true;
+	/* The first count of the output is that of its first words; a relay may drop the last. */
+	answer->usage_grows =
+		starts || (answer->usage_grows && qg_piece_int(&found[OUTPUT], -1) < 0);
 }
 
 static void start_block(struct qg_answer *answer, const struct qg_piece *found)
@@ -112,23 +120,13 @@ static void read_delta(struct qg_answer *answer, const struct qg_piece *found)
 	}
 }
 
-static void read_event(struct qg_answer *answer, const struct qg_sse_event *event)
+static bool is_failure(const struct qg_piece *found)
 {
-	struct qg_piece found[PATHS];
-	const struct qg_scan_plan *plan = event_plan();
-	if (plan == NULL) {
-		answer->overflow = true;
-		return;
-	}
-	enum qg_status status = qg_scan_run(plan, event->data, event->size, found);
-	if (event->is_error || (status == QG_OK && (found[ERROR].kind == QG_PIECE_OBJECT ||
-							   found[ERROR].kind == QG_PIECE_STRING))) {
-		qg_answer_fail(answer, event->data, event->size);
-		return;
-	}
-	if (status != QG_OK) {
-		return;
-	}
+	return found[ERROR].kind == QG_PIECE_OBJECT || found[ERROR].kind == QG_PIECE_STRING;
+}
+
+static void take_event(struct qg_answer *answer, const struct qg_piece *found)
+{
 	const struct qg_piece *type = &found[TYPE];
 	answer->events += !qg_piece_is(type, "ping");
 	if (qg_piece_is(type, "content_block_delta")) {
@@ -137,12 +135,45 @@ static void read_event(struct qg_answer *answer, const struct qg_sse_event *even
 		start_block(answer, found);
 	} else if (qg_piece_is(type, "message_start")) {
 		qg_answer_set(answer->model, sizeof(answer->model), &found[MODEL]);
-		read_usage(answer, &found[START_USAGE]);
+		read_usage(answer, &found[START_USAGE], true);
 	} else if (qg_piece_is(type, "message_delta")) {
 		qg_answer_set(answer->finish, sizeof(answer->finish), &found[STOP]);
-		read_usage(answer, &found[USAGE]);
+		read_usage(answer, &found[USAGE], false);
 	} else if (qg_piece_is(type, "message_stop")) {
 		answer->done = true;
+	}
+}
+
+/* false: it is no JSON. */
+static bool read_data(struct qg_answer *answer, const char *data, size_t size)
+{
+	struct qg_piece found[PATHS];
+	const struct qg_scan_plan *plan = event_plan();
+	if (plan == NULL) {
+		answer->overflow = true;
+		return true;
+	}
+	if (qg_scan_run(plan, data, size, found) != QG_OK) {
+		return false;
+	}
+	if (is_failure(found)) {
+		qg_answer_fail(answer, data, size);
+	} else {
+		take_event(answer, found);
+	}
+	return true;
+}
+
+static void read_event(struct qg_answer *answer, const struct qg_sse_event *event)
+{
+	if (event->is_error) {
+		qg_answer_fail(answer, event->data, event->size);
+	} else if (!read_data(answer, event->data, event->size)) {
+		QG_AUTO(qg_str_free)
+		char *mended = qg_answer_mend(answer, event->data, event->size);
+		if (mended != NULL && !read_data(answer, mended, strlen(mended))) {
+			(void)qg_answer_mend(answer, mended, strlen(mended));
+		}
 	}
 }
 
@@ -184,7 +215,7 @@ static void read_whole(struct qg_answer *answer, const char *body, size_t size)
 	}
 	qg_answer_set(answer->model, sizeof(answer->model), &found[NAME]);
 	qg_answer_set(answer->finish, sizeof(answer->finish), &found[STOP_REASON]);
-	read_usage(answer, &found[COUNTS]);
+	read_usage(answer, &found[COUNTS], false);
 	answer->done = true;
 }
 

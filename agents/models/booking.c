@@ -196,7 +196,8 @@ void qg_booking_close(struct qg_booking *booking, const struct qg_lane *lane,
 		qg_lane_learn(payer->endpoints, lane, booking->raw, end.tokens.input);
 	} else if (may_be_charged(booking, result)) {
 		end.tokens.input = call->estimate.input;
-		end.tokens.output = (booking->seen + 999) / 1000;
+		end.tokens.reasoning = result != NULL ? result->tokens.reasoning : 0;
+		end.tokens.output = sum((booking->seen + 999) / 1000, end.tokens.reasoning);
 	}
 	end.failed = result == NULL		      ? "cancelled"
 		     : result->error != QG_MODEL_NONE ? qg_model_error_word(result->error, word)

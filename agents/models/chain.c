@@ -26,6 +26,7 @@
 #define WAIT_MAX_MS 8000
 #define LATE_MS 20	    /* a loop's timers may fire a little before the clock says so */
 #define STATED_MAX_MS 10000 /* a longer wait is too long for who asked */
+#define RATE_REST_MS 3000 /* for a key that is asked too often and does not say how long to wait */
 
 enum state {
 	OPENING, /* the desk is asked */
@@ -48,7 +49,9 @@ struct qg_chain {
 	unsigned calls;
 	size_t later; /* index of an endpoint whose stated wait is short, and 1; 0: none */
 	int64_t later_ms;
-	bool waited; /* for such a one; once a turn */
+	bool waited;	    /* for such a one; once a turn */
+	struct qg_ask bare; /* the question without its history, once that was too long */
+	bool trimmed;	    /* that one is asked now */
 	struct qg_bill bill;
 
 	/* the endpoint whose turn it is */
@@ -178,6 +181,11 @@ static bool is_booked(const struct qg_chain *chain)
 	return chain->endpoint != NULL && qg_booking_is_wanted(chain->model);
 }
 
+static const struct qg_ask *question_of(const struct qg_chain *chain)
+{
+	return chain->trimmed ? &chain->bare : chain->request.ask;
+}
+
 /* The service could not even be asked. */
 static bool give_up(struct qg_chain *chain, const char *words)
 {
@@ -199,7 +207,7 @@ static bool ask(struct qg_chain *chain)
 	}
 	chain->calls += is_booked(chain) ? 1 : 0;
 	chain->state = ASKING;
-	chain->call = (struct qg_model_call){chain->model, chain->endpoint, chain->request.ask,
+	chain->call = (struct qg_model_call){chain->model, chain->endpoint, question_of(chain),
 		chain->request.loop, payer->endpoints != NULL ? payer->endpoints->http : NULL,
 		&model_host, chain, state};
 	qg_booking_begin(&chain->booking);
@@ -259,7 +267,7 @@ static bool begin(struct qg_chain *chain)
 		return ask(chain);
 	}
 	if (!qg_booking_prepare(&chain->booking, payer, chain->model, chain->endpoint, &chain->lane,
-		    chain->request.ask)) {
+		    question_of(chain))) {
 		qg_log_warn(payer->bot->name,
 			"model %s: skipped: no price is known and a budget is set; give it a "
 			"`price`",
@@ -328,10 +336,15 @@ static void on_chunk(struct qg_model_call *call, const char *data, size_t size)
 	chain->host->chunk(chain->arg, data, size, call->model->talks);
 }
 
-/* The wait before the same endpoint is asked once more; -1: it is not. */
+/* The wait before the same endpoint is asked once more; -1: it is not. After a silence somebody has waited long
+ * already: who else is there is asked first. */
 static int64_t retry_wait(struct qg_chain *chain, const struct qg_model_result *result)
 {
-	bool again = qg_model_error_is_outage(result->error) || result->error == QG_MODEL_RATE;
+	const struct qg_chain_request *request = &chain->request;
+	bool others = request->force == NULL && chain->next < request->payer.bot->models.count;
+	bool again = result->error == QG_MODEL_TIMEOUT ? !others
+						       : qg_model_error_is_outage(result->error) ||
+								 result->error == QG_MODEL_RATE;
 	if (!again || chain->endpoint == NULL || chain->tries >= MAX_TRIES ||
 		chain->calls >= MAX_CALLS || result->retry_after_ms > STATED_MAX_MS) {
 		return -1;
@@ -350,13 +363,37 @@ static void wait_is_over(struct qg_chain *chain)
 	}
 }
 
+/* A window too small for the history may hold the question alone: it is asked once without. */
+static bool trim(struct qg_chain *chain, enum qg_model_error error)
+{
+	const struct qg_ask *ask = chain->request.ask;
+	if (error != QG_MODEL_CONTEXT || chain->endpoint == NULL || chain->trimmed ||
+		ask->history_size == 0 || chain->calls >= MAX_CALLS) {
+		return false;
+	}
+	chain->bare = *ask;
+	chain->bare.messages += ask->history_size;
+	chain->bare.messages_size -= ask->history_size;
+	chain->bare.tokens -= ask->history_tokens;
+	chain->bare.history_size = 0;
+	chain->bare.history_tokens = 0;
+	chain->trimmed = true;
+	qg_log_info(chain->request.payer.bot->name, "model %s: asked once more without the history",
+		chain->endpoint->name);
+	return true;
+}
+
 /* Where to go on after a failure nobody saw. */
 static void go_on(struct qg_chain *chain, const struct qg_model_result *result)
 {
 	const struct qg_chain_request *request = &chain->request;
 	const struct qg_bot_config *bot = request->payer.bot;
 	int64_t wait = retry_wait(chain, result);
-	if (wait >= 0) {
+	if (trim(chain, result->error)) {
+		if (!begin(chain)) {
+			advance(chain);
+		}
+	} else if (wait >= 0) {
 		qg_log_debug(bot->name, "model %s: once more in %" PRId64 " ms",
 			chain->endpoint->name, wait);
 		chain->state = WAITING;
@@ -381,6 +418,14 @@ static void log_failure(const struct qg_chain *chain, const struct qg_model_resu
 		result->words != NULL ? result->words : "");
 }
 
+/* Ms for which the service wants to be left alone; -1: it did not say. Where the second try met the limit as well, more
+ * askers would only keep it up. */
+static int64_t rest_of(const struct qg_chain *chain, const struct qg_model_result *result)
+{
+	bool unsaid = result->error == QG_MODEL_RATE && result->retry_after_ms < 0;
+	return unsaid && chain->tries >= MAX_TRIES ? RATE_REST_MS : result->retry_after_ms;
+}
+
 /* Books the end and tells the gates. */
 static void settle(struct qg_chain *chain, const struct qg_model_result *result)
 {
@@ -393,7 +438,7 @@ static void settle(struct qg_chain *chain, const struct qg_model_result *result)
 		qg_lane_worked(payer->endpoints, &chain->lane);
 	} else {
 		qg_lane_failed(payer->endpoints, &chain->lane, payer->bot->name, result->error,
-			result->retry_after_ms);
+			rest_of(chain, result));
 	}
 }
 

@@ -156,6 +156,23 @@ bool qg_endpoint_is_abroad(const struct qg_model_config *endpoint)
 	return provider != NULL && provider->abroad;
 }
 
+char *qg_endpoint_vendor(const struct qg_model_config *endpoint)
+{
+	const struct qg_provider *provider = qg_provider_find(endpoint->provider);
+	char host[256], home[256];
+	if (provider == NULL) {
+		return NULL; /* offline, scripted */
+	}
+	if (qg_endpoint_is_local(endpoint)) {
+		return qg_str_copy("");
+	}
+	bool moved =
+		endpoint->base_url != NULL && host_of(endpoint->base_url, host, sizeof(host)) &&
+		!(provider->base_url != NULL && host_of(provider->base_url, home, sizeof(home)) &&
+			strcasecmp(host, home) == 0);
+	return qg_str_copy(moved ? host : provider->title);
+}
+
 static bool needs_key(const struct qg_model_config *endpoint)
 {
 	const struct qg_provider *provider = qg_provider_find(endpoint->provider);
@@ -250,6 +267,13 @@ static void check_model(const struct qg_model_config *endpoint, const struct qg_
 	}
 }
 
+/* A path can be put behind it. */
+static bool is_base(const char *url)
+{
+	bool is_http = strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+	return is_http && strpbrk(url, "?#") == NULL;
+}
+
 void qg_endpoint_check(const struct qg_model_config *endpoint, const struct qg_tree *tree,
 	struct qg_problems *problems)
 {
@@ -269,9 +293,10 @@ void qg_endpoint_check(const struct qg_model_config *endpoint, const struct qg_t
 		qg_problem_error(problems, tree,
 			"provider %s needs 'base_url', like http://127.0.0.1:8000/v1",
 			provider->name);
-	} else if (strncmp(qg_endpoint_base_url(endpoint), "http", 4) != 0) {
+	} else if (!is_base(qg_endpoint_base_url(endpoint))) {
 		qg_problem_error(problems, qg_tree_get(tree, "base_url"),
-			"expected an address that begins with http:// or https://");
+			"expected an address that begins with http:// or https://, without ? and "
+			"#");
 	}
 	check_model(endpoint, provider, tree, problems);
 	check_key(endpoint, tree, problems);

@@ -15,7 +15,6 @@
 
 #include "qg/clock.h"
 #include "qg/fetch.h"
-#include "qg/json.h"
 
 #define MAX_REQUEST ((size_t)16 << 20)
 #define MAX_ANSWER ((size_t)32 << 20) /* with all that is around the words */
@@ -28,6 +27,7 @@
 #define LINGER_MS 200	      /* for the end of the body behind [DONE] */
 #define LINGER_FINISH_MS 3000 /* for usage and [DONE] behind the reason of the end */
 #define WORDS 400
+#define BYTES_A_TOKEN 3 /* of thoughts, upper side */
 #define PLAIN_SERVERS 64
 
 /* Addresses whose servers refuse stream_options; the loop's thread only. */
@@ -61,47 +61,6 @@ static void remember_plain(const struct qg_model_config *endpoint)
 	}
 }
 
-/* ---- for the wire forms ---- */
-
-void qg_wire_join(const char *base_url, const char *path, struct qg_buf *out)
-{
-	size_t size = strlen(base_url), path_size = strlen(path);
-	while (size > 0 && base_url[size - 1] == '/') {
-		size--;
-	}
-	qg_buf_add(out, base_url, size);
-	if (size < path_size || memcmp(base_url + size - path_size, path, path_size) != 0) {
-		qg_buf_add_str(out, path);
-	}
-}
-
-void qg_wire_add_quirks(const struct qg_model_call *call, struct qg_buf *out)
-{
-	const struct qg_model_quirk *quirk = qg_endpoint_model_quirk(call->endpoint);
-	if (call->ask->max_tokens > 0) {
-		qg_buf_printf(out, ",\"%s\":%lld",
-			quirk->max_tokens != NULL ? quirk->max_tokens : "max_tokens",
-			(long long)call->ask->max_tokens);
-	}
-	if (quirk->members != NULL) {
-		qg_buf_printf(out, ",%s", quirk->members);
-	}
-}
-
-void qg_wire_add_messages(const struct qg_ask *ask, struct qg_buf *out)
-{
-	if (ask->messages != NULL) {
-		qg_buf_add(out, ask->messages, ask->messages_size);
-		return;
-	}
-	const char *text = ask->text != NULL ? ask->text : "";
-	qg_buf_add_str(out, "{\"role\":\"user\",\"content\":");
-	if (qg_json_quote(text, strlen(text), out) != QG_OK) {
-		out->failed = out->failed == QG_OK ? QG_INVALID : out->failed;
-	}
-	qg_buf_add_char(out, '}');
-}
-
 /* ---- the result ---- */
 
 static void free_parts(struct qg_http_call *s)
@@ -123,6 +82,10 @@ static void fill_tokens(const struct qg_answer *answer, struct qg_model_result *
 {
 	const struct qg_answer_usage *usage = &answer->usage;
 	result->has_usage = qg_answer_has_final_usage(answer);
+	if (!result->has_usage) { /* thoughts are charged too, though nobody sees them */
+		result->tokens.reasoning = (int64_t)(answer->reasoning_bytes / BYTES_A_TOKEN);
+		return;
+	}
 	result->tokens = (struct qg_tokens){.input = count(usage->input),
 		.cached_input = count(usage->cached_input),
 		.cache_write = count(usage->cache_write),
@@ -160,15 +123,28 @@ static void end_vendor(struct qg_http_call *s, const struct qg_vendor_error *err
 	end_failed(s, error->error, !refused, error->wait_ms, words);
 }
 
+/* Bytes at the beginning of an answer that nobody sees: nothing but such is no answer. */
+static size_t blanks(const struct qg_buf *text)
+{
+	size_t size = 0;
+	while (size < text->size && (unsigned char)text->data[size] <= ' ') {
+		size++;
+	}
+	return size;
+}
+
 /* false: the call is gone. */
 static bool hand_over(struct qg_http_call *s, struct qg_buf *text)
 {
 	bool gone = false;
-	if (text->size == 0) {
+	size_t skipped = s->spoke ? 0 : blanks(text);
+	if (text->size == skipped) {
+		qg_buf_reset(text);
 		return true;
 	}
+	s->spoke = true;
 	s->gone = &gone;
-	s->call->host->chunk(s->call, text->data, text->size);
+	s->call->host->chunk(s->call, text->data + skipped, text->size - skipped);
 	if (gone) {
 		return false;
 	}
@@ -188,9 +164,8 @@ static const char *why_empty(const struct qg_answer *answer, enum qg_outcome out
 static void conclude(struct qg_http_call *s, enum qg_fetch_error fetch_error)
 {
 	enum qg_outcome outcome = qg_answer_end(&s->answer, fetch_error == QG_FETCH_NONE);
-	bool declined = s->answer.text_bytes == 0 && s->answer.refusal.size > 0;
 	if (!hand_over(s, &s->answer.text) ||
-		(declined && outcome != QG_OUTCOME_ERROR && !hand_over(s, &s->answer.refusal))) {
+		(!s->spoke && outcome != QG_OUTCOME_ERROR && !hand_over(s, &s->answer.refusal))) {
 		return;
 	}
 	bool late = fetch_error == QG_FETCH_IDLE_TIMEOUT || fetch_error == QG_FETCH_TOTAL_TIMEOUT;
@@ -203,7 +178,7 @@ static void conclude(struct qg_http_call *s, enum qg_fetch_error fetch_error)
 			snprintf(error.message, sizeof(error.message), "%s", s->answer.finish);
 		}
 		end_vendor(s, &error);
-	} else if (s->answer.text_bytes == 0 && !declined) {
+	} else if (!s->spoke) {
 		end_failed(s, QG_MODEL_SERVER, true, -1, why_empty(&s->answer, outcome));
 	} else {
 		struct qg_model_result result = {
@@ -232,10 +207,11 @@ static void take_first(struct qg_http_call *s)
 
 static void watch_end(struct qg_http_call *s)
 {
-	bool over = s->answer.done || s->answer.finish[0] != '\0';
-	if (over && (!s->lingers || s->answer.done)) {
+	bool done = s->answer.done, over = done || s->answer.finish[0] != '\0';
+	if (over && !(done ? s->closes : s->lingers)) { /* once each, whatever still comes */
 		s->lingers = true;
-		qg_timer_start(s->timer, s->answer.done ? LINGER_MS : LINGER_FINISH_MS);
+		s->closes = done;
+		qg_timer_start(s->timer, done ? LINGER_MS : LINGER_FINISH_MS);
 	}
 }
 

@@ -31,8 +31,10 @@ struct qg_http_call {
 	struct qg_buf refused; /* the body of what is no success */
 	uint64_t events, progress;
 	int status; /* HTTP */
-	bool began, plain, lingers;
-	bool *gone; /* set by cancel() while a chunk is handed over */
+	bool began, plain;
+	bool lingers, closes; /* the end is near: the reason of it came, the last event did */
+	bool spoke;	      /* something that can be seen was handed over */
+	bool *gone;	      /* set by cancel() while a chunk is handed over */
 };
 
 /* The three members of struct qg_model. */
@@ -40,12 +42,14 @@ enum qg_status qg_http_call_check(const struct qg_model_config *endpoint, char *
 enum qg_status qg_http_call_ask(struct qg_model_call *call, const struct qg_wire *wire);
 void qg_http_call_cancel(struct qg_model_call *call);
 
+/* ---- wire.c: for the wire forms ---- */
+
 /* What remains of a URL when text stands at its end: for url(). Appends base_url and what is missing of
  * path. */
 void qg_wire_join(const char *base_url, const char *path, struct qg_buf *out);
 /* Appends ,"name":value pieces of the preset for this endpoint's model, max_tokens with them. */
 void qg_wire_add_quirks(const struct qg_model_call *call, struct qg_buf *out);
-/* Appends the messages of the question as they stand, without brackets. */
+/* Appends the messages of the question without brackets, those of one role in a row as one. */
 void qg_wire_add_messages(const struct qg_ask *ask, struct qg_buf *out);
 
 #endif

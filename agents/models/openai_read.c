@@ -133,8 +133,9 @@ static void read_usage(struct qg_answer *answer, const struct qg_piece *piece)
 	if (usage.input < 0 && usage.cached_input >= 0 && missed >= 0) {
 		usage.input = usage.cached_input + missed;
 	}
-	if (usage.input < 0 && usage.output < 0) {
-		return; /* {} or nothing but nulls */
+	if ((usage.input < 0 && usage.output < 0) || qg_answer_is_absurd(&found[PROMPT]) ||
+		qg_answer_is_absurd(&found[COMPLETION])) {
+		return; /* {}, nothing but nulls, or what nobody can have used: the estimate is better */
 	}
 	usage.input = usage.input < 0 ? 0 : usage.input;
 	usage.output = usage.output < 0 ? 0 : usage.output;
@@ -252,21 +253,21 @@ static bool is_failure(const struct qg_piece *found)
 	       (is_said(&found[BASE_CODE]) && qg_piece_int(&found[BASE_CODE], 0) != 0);
 }
 
-/* false: no chunk of an answer. */
-static bool read_chunk(struct qg_answer *answer, const char *data, size_t size)
+/* QG_INVALID: no JSON; QG_NOT_FOUND: no chunk of an answer. */
+static enum qg_status read_chunk(struct qg_answer *answer, const char *data, size_t size)
 {
 	struct qg_piece found[CHUNK_PATHS];
 	const struct qg_scan_plan *plan = chunk_plan();
 	if (plan == NULL) {
 		answer->overflow = true;
-		return true;
+		return QG_OK;
 	}
 	if (qg_scan_run(plan, data, size, found) != QG_OK) {
-		return false;
+		return QG_INVALID;
 	}
 	if (is_failure(found)) {
 		qg_answer_fail(answer, data, size);
-		return true;
+		return QG_OK;
 	}
 	if (answer->model[0] == '\0') {
 		qg_answer_set(answer->model, sizeof(answer->model), &found[MODEL]);
@@ -277,7 +278,7 @@ static bool read_chunk(struct qg_answer *answer, const char *data, size_t size)
 		find_choice(answer, &found[CHOICES]);
 	}
 	read_usage(answer, &found[USAGE]);
-	return is_said(&found[CHOICES]) || is_said(&found[USAGE]);
+	return is_said(&found[CHOICES]) || is_said(&found[USAGE]) ? QG_OK : QG_NOT_FOUND;
 }
 
 static bool is_done(const char *data, size_t size)
@@ -296,15 +297,18 @@ static void read_event(struct qg_answer *answer, const struct qg_sse_event *even
 		qg_answer_fail(answer, event->data, event->size);
 	} else if (is_done(event->data, event->size)) {
 		answer->done = true;
-	} else {
-		(void)read_chunk(
-			answer, event->data, event->size); /* what is no chunk says nothing */
+	} else if (read_chunk(answer, event->data, event->size) == QG_INVALID) {
+		QG_AUTO(qg_str_free)
+		char *mended = qg_answer_mend(answer, event->data, event->size);
+		if (mended != NULL && read_chunk(answer, mended, strlen(mended)) == QG_INVALID) {
+			(void)qg_answer_mend(answer, mended, strlen(mended));
+		}
 	}
 }
 
 static void read_whole(struct qg_answer *answer, const char *body, size_t size)
 {
-	if (!read_chunk(answer, body, size)) {
+	if (read_chunk(answer, body, size) != QG_OK) {
 		qg_answer_fail(answer, body, size);
 	} else if (answer->finish[0] == '\0' && has_said_something(answer)) {
 		answer->done = true;

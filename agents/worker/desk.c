@@ -185,6 +185,14 @@ static void remove_question(struct question *question)
 	free_question(question);
 }
 
+/* Says to admins what a limit refused, where nobody was told yet: the close that used it up may have died with its
+ * worker, and none may ever come where each call is too dear. */
+static void tell_refused(struct question *question)
+{
+	const struct qg_call_end never_sent = {.failed = "budget", .first_ms = -1};
+	book(question->worker, &question->call, &never_sent, NULL);
+}
+
 /* What it reserved is given back, if it did. */
 static void release(struct question *question)
 {
@@ -216,6 +224,9 @@ static void opened(void *arg, enum qg_status status, enum qg_limit limit)
 	if (is_awaited(question, status)) {
 		qg_opened_fn fn = question->fn.opened;
 		void *whose = question->arg;
+		if (status == QG_DENIED) {
+			tell_refused(question);
+		}
 		remove_question(question);
 		fn(whose, status, limit);
 	}

@@ -291,7 +291,10 @@ static void finished(
 
 static void draft(void *arg, const char *reply_id, const char *text)
 {
-	job_draft(arg, reply_id);
+	struct job *job = arg;
+	if (!job->no_drafts) {
+		job_draft(job, reply_id);
+	}
 }
 
 static const struct qg_turn_host turn_host = {.draft = draft, .finished = finished};
@@ -327,6 +330,7 @@ static void run_turn(struct job *job)
 		job_give_back(job);
 		return;
 	}
+	job->no_drafts = bot->no_drafts;
 	name_admins(job, bot);
 	struct qg_turn_request request = {.loop = job->worker->core->loop,
 		.endpoints = job->worker->endpoints,
@@ -409,7 +413,8 @@ static struct qg_reply *say(struct job *job, const char *key)
 	}
 	size_t last = job->batch.count - 1;
 	const struct qg_message *message = job->batch.messages[last];
-	const char *asker = message->sender_name != NULL ? message->sender_name : message->sender;
+	char alias[QG_ALIAS_SIZE];
+	const char *asker = qg_message_name(message, alias);
 	return qg_reply_say(job->entry.bot, job->entry.conversation, message, key,
 		qg_role_words(job->role, key, "asker", asker, NULL), job->batch.stored_at[last]);
 }

@@ -134,11 +134,14 @@ static void write_rows(void *arg, unsigned thread_index)
 	struct mover *mover = arg;
 	mover->status = QG_OK;
 	mover->bad = 0;
-	for (size_t i = 0; i < mover->count; i++) {
+	for (size_t i = 0; i < mover->count && mover->status == QG_OK; i++) {
 		struct row *row = &mover->rows[i];
-		if (!qg_ledger_row_month(row->text, row->size, row->month)) {
+		enum qg_status status = qg_ledger_row_month(row->text, row->size, row->month);
+		if (status == QG_INVALID) {
 			row->month[0] = '\0'; /* no row: nothing can be done with it */
 			mover->bad++;
+		} else {
+			mover->status = status; /* no memory: all of them stay in Redis */
 		}
 	}
 	for (size_t i = 0; i < mover->count && mover->status == QG_OK; i++) {

@@ -50,7 +50,11 @@ static char *words_of(const struct notice *notice, const struct qg_role *role)
 	qg_money_text(notice->used, notice->currency, used);
 	qg_money_text(notice->most, notice->currency, most);
 	snprintf(key, sizeof(key), "limit_name_%s", qg_limit_name(notice->limit));
-	char *name = qg_role_words(role, key, "whom", notice->whom, NULL);
+	char alias[QG_ALIAS_SIZE];
+	const struct qg_message user = {.sender = notice->whom}; /* as groups and models know him */
+	char *name = qg_role_words(role, key, "whom",
+		notice->limit == QG_LIMIT_USER_DAY ? qg_message_name(&user, alias) : notice->whom,
+		NULL);
 	char *words = name != NULL ? qg_role_words(role, "limit_near", "name", name, "used", used,
 					     "limit", most, NULL)
 				   : NULL;

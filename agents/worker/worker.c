@@ -368,6 +368,7 @@ void qg_worker_destroy(struct qg_worker *worker)
 	worker->up = false;
 	worker->drained = NULL;
 	worker->draining = true;
+	qg_loop_undefer(worker->core->loop, pull_now, worker);
 	qg_redis_listener_destroy(worker->listener);
 	QG_LIST_FOR_EACH (item, &worker->jobs) {
 		struct job *job = QG_CONTAINER(item, struct job, link);

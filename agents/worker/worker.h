@@ -76,6 +76,7 @@ struct job {
 	char *enable, *disable; /* the chat, where an admin said so */
 	char *reason;		/* of a failure */
 	/* drafts */
+	bool no_drafts; /* the platform would show none */
 	struct qg_timer *draft_timer;
 	char *draft_reply;
 	bool draft_waits; /* there is text that no snapshot has shown */
@@ -119,6 +120,7 @@ struct qg_worker {
 	unsigned reserved, claiming; /* slots promised to pulls and claims in flight */
 	struct partition *partitions;
 	unsigned partition_count, next;
+	uint64_t watched;   /* mono ms of the last look at our own beats */
 	int64_t wall_ahead; /* of the monotonic clock, at the last look */
 	bool up, draining, pulling_soon;
 	void (*drained)(void *arg);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/str.h"
+
 /* The first allocation; small answers and log words never grow. */
 #define FIRST_CAPACITY 128
 /* Above this no size arithmetic in here could overflow. */
@@ -90,6 +92,12 @@ enum qg_status qg_buf_add_str(struct qg_buf *buf, const char *text)
 enum qg_status qg_buf_add_char(struct qg_buf *buf, char c)
 {
 	return qg_buf_add(buf, &c, 1);
+}
+
+enum qg_status qg_buf_add_int(struct qg_buf *buf, int64_t number)
+{
+	char digits[QG_INT64_SIZE];
+	return qg_buf_add(buf, digits, qg_str_from_int64(number, digits));
 }
 
 enum qg_status qg_buf_printf(struct qg_buf *buf, const char *format, ...)

@@ -97,7 +97,7 @@ static void read_platform(struct reading *r)
 		return;
 	}
 	r->bot->table = table;
-	qg_option_fill_values(table, r->own, r->loader->config->dir, r->bot->options, r->problems);
+	qg_option_fill_values(table, r->own, r->source->dir, r->bot->options, r->problems);
 }
 
 /* ---- keys with a form of their own ---- */
@@ -350,7 +350,7 @@ static void read_surroundings(struct reading *r)
 static void read_bot(struct reading *r)
 {
 	struct qg_bot_config *bot = r->bot;
-	const char *dir = r->loader->config->dir;
+	const char *dir = r->source->dir;
 	r->layers[r->layers[1] != NULL ? 2 : 1] = template_of(r);
 	qg_option_fill_values(qg_config_identity_table, r->own, dir, bot, r->problems);
 	qg_option_fill_values(qg_config_behaviour_table, r->layers, dir, bot, r->problems);
@@ -394,6 +394,8 @@ static void read_one(struct qg_config_loader *loader, size_t index, const struct
 		.bot = &source->part->bots[source->part->bot_count++],
 		.problems = loader->problems};
 	read_bot(&r);
+	r.bot->no_drafts = loader->world->shows_drafts != NULL && r.bot->platform != NULL &&
+			   !loader->world->shows_drafts(r.bot->platform);
 	/* Only of what is whole: a platform may rely on all it reads. */
 	if (loader->problems->errors == before && loader->world->check_bot != NULL) {
 		loader->world->check_bot(r.bot, tree, loader->problems);
@@ -445,7 +447,7 @@ static void check_defaults(struct qg_config_loader *loader, struct qg_config_sou
 		.reserved = qg_config_reserved,
 	};
 	add_platforms(loader->world, &names);
-	const char *dir = loader->config->dir;
+	const char *dir = source->dir;
 	qg_option_check_names(&names, defaults, loader->problems);
 	qg_option_check_values(qg_config_identity_table, defaults, dir, loader->problems);
 	qg_option_check_values(qg_config_behaviour_table, defaults, dir, loader->problems);

@@ -115,7 +115,7 @@ static void read_model(struct qg_config_loader *loader, struct qg_config_source 
 		return;
 	}
 	part->model_count++; /* from here on it has a name to be found by */
-	qg_option_fill_values(qg_config_model_table, layers, loader->config->dir, model, problems);
+	qg_option_fill_values(qg_config_model_table, layers, source->dir, model, problems);
 	endpoint->tree = tree;
 	model->rank = rank_of(model->tier);
 	model->has_price =
@@ -150,8 +150,23 @@ void qg_config_read_models(struct qg_config_loader *loader, struct qg_config_sou
 	}
 }
 
+/* What bots name is only known where every file could be read. */
+static bool knows_all_names(const struct qg_config_loader *loader)
+{
+	size_t bots = 0;
+	for (size_t i = 0; i < loader->source_count; i++) {
+		const struct qg_config_source *source = &loader->sources[i];
+		if (source->failed) {
+			return false;
+		}
+		bots += source->part != NULL ? source->part->bot_count : 0;
+	}
+	return bots > 0;
+}
+
 void qg_config_warn_models(struct qg_config_loader *loader, struct qg_config_source *source)
 {
+	bool unnamed = knows_all_names(loader);
 	for (size_t i = 0; source->part != NULL && i < source->part->model_count; i++) {
 		const struct qg_config_endpoint *endpoint = &source->endpoints[i];
 		if (!endpoint->built && !endpoint->named) {
@@ -159,6 +174,12 @@ void qg_config_warn_models(struct qg_config_loader *loader, struct qg_config_sou
 				"provider '%s' is not built into this version; no bot can use this "
 				"endpoint yet",
 				source->part->models[i].provider);
+		} else if (unnamed && !endpoint->named) {
+			const char *name = source->part->models[i].name;
+			qg_problem_warn(loader->problems, endpoint->tree,
+				"no bot names endpoint '%s', so it is never asked; write "
+				"`models: [%s]` at a bot",
+				name, name);
 		}
 	}
 }

@@ -30,6 +30,7 @@ struct qg_config_endpoint {
 /* A file being read. */
 struct qg_config_source {
 	char *file; /* as it is shown and opened */
+	char *dir;  /* its folder, absolute: where relative paths in it start */
 	struct qg_tree *tree;
 	const struct qg_tree *customer, *defaults; /* in bots.d; else NULL */
 	char *customer_id, *customer_name;

@@ -78,6 +78,13 @@ bool qg_config_open_sources(struct qg_config_loader *loader, const char *path)
 		struct qg_config_source *source = &loader->sources[loader->source_count++];
 		source->file = files.items[i]; /* moved */
 		files.items[i] = NULL;
+		source->dir = i == 0 ? qg_str_copy(loader->config->dir)
+				     : qg_str_printf("%s/bots.d", loader->config->dir);
+		if (source->dir == NULL) {
+			qg_problem_error_at(loader->problems, source->file, 0, 0, "out of memory");
+			good = false;
+			break;
+		}
 		source->customer_limits.customer_month = -1;
 		unsigned before = loader->problems->errors;
 		source->tree = qg_tree_read(source->file, source->file, true, loader->problems);
@@ -92,6 +99,7 @@ void qg_config_close_sources(struct qg_config_loader *loader)
 	for (size_t i = 0; i < loader->source_count; i++) {
 		struct qg_config_source *source = &loader->sources[i];
 		free(source->file);
+		free(source->dir);
 		qg_tree_destroy(source->tree);
 		free(source->customer_id);
 		free(source->customer_name);

@@ -92,8 +92,12 @@ struct qg_strings qg_config_files(const char *path)
 			add(&files, qg_str_copy(read.items[i]));
 			struct qg_tree *tree =
 				qg_tree_read(read.items[i], read.items[i], true, &unheard);
-			if (tree != NULL && real != NULL) {
-				collect(tree, real, &files);
+			QG_AUTO(qg_str_free)
+			char *from = real == NULL ? NULL
+				     : i == 0	  ? qg_str_copy(real)
+						  : qg_str_printf("%s/bots.d", real);
+			if (tree != NULL && from != NULL) {
+				collect(tree, from, &files);
 			}
 			qg_tree_destroy(tree);
 			qg_problems_finish(&unheard);

@@ -13,35 +13,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "piece.h"
 #include "qg/str.h"
 
 #define DEPTH_MAX 64
 #define ERROR_SIZE 128
 
-static _Thread_local bool is_parsing;
+static _Thread_local bool is_watched;
 static _Thread_local bool is_starved;
 
-static void *parser_malloc(size_t size)
+static void *watched_malloc(size_t size)
 {
 	void *memory = is_starved ? NULL : malloc(size);
-	is_starved = is_parsing && !memory;
+	is_starved = is_watched && !memory;
 	return memory;
 }
 
 static void set_allocator(void)
 {
-	json_set_alloc_funcs(parser_malloc, free);
+	json_set_alloc_funcs(watched_malloc, free);
+}
+
+static void watch(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, set_allocator);
+	is_watched = true;
+}
+
+static bool was_starved(void)
+{
+	bool starved = is_starved;
+	is_watched = is_starved = false;
+	return starved;
 }
 
 /* NULL and *starved_out where memory ran out on the way. */
 static json_t *load(const char *data, size_t size, json_error_t *detail, bool *starved_out)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, set_allocator);
-	is_parsing = true;
+	watch();
 	json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, detail);
-	*starved_out = is_starved;
-	is_parsing = is_starved = false;
+	*starved_out = was_starved();
 	if (*starved_out) {
 		json_decref(value);
 		value = NULL;
@@ -214,19 +226,16 @@ enum qg_status qg_json_read(
 	return QG_OK;
 }
 
+/* The library overlooks a member's name that found no memory, and goes on behind it. */
 char *qg_json_dump(const json_t *value)
 {
-	return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-}
-
-/* Bytes from text on that a JSON string may hold as they are. */
-static size_t plain_run(const char *text, size_t size)
-{
-	size_t n = 0;
-	while (n < size && (unsigned char)text[n] >= 0x20 && text[n] != '"' && text[n] != '\\') {
-		n++;
+	watch();
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (was_starved()) {
+		free(text);
+		return NULL;
 	}
-	return n;
+	return text;
 }
 
 static void add_escape(struct qg_buf *out, char c)
@@ -253,13 +262,16 @@ enum qg_status qg_json_quote(const char *text, size_t size, struct qg_buf *out)
 	if (!qg_utf8_is_valid(text, size)) {
 		return QG_INVALID;
 	}
+	if (qg_buf_reserve(out, size + 2) != QG_OK) {
+		return out->failed; /* it needs more where it has escapes, but never less */
+	}
 	qg_buf_add_char(out, '"');
-	for (size_t at = 0; at < size;) {
-		size_t run = plain_run(text + at, size - at);
-		qg_buf_add(out, text + at, run);
-		at += run;
-		if (at < size) {
-			add_escape(out, text[at++]);
+	for (const char *at = text, *end = text + size; at < end;) {
+		const char *odd = qg_piece_skip_plain(at, end);
+		qg_buf_add(out, at, (size_t)(odd - at));
+		at = odd;
+		if (at < end) {
+			add_escape(out, *at++);
 		}
 	}
 	return qg_buf_add_char(out, '"');

@@ -156,7 +156,7 @@ static enum qg_status add_rows(struct qg_ledger_file *file, const char *const *r
 {
 	for (size_t i = 0; i < count; i++) {
 		struct qg_ledger_line line;
-		json_t *holder = NULL;
+		char *holder = NULL;
 		enum qg_status status = qg_ledger_line_read(rows[i], sizes[i], &line, &holder);
 		if (status == QG_INVALID) {
 			*bad_out += 1;
@@ -164,7 +164,7 @@ static enum qg_status add_rows(struct qg_ledger_file *file, const char *const *r
 		}
 		if (status == QG_OK) {
 			status = qg_ledger_line_put(file->put, &line);
-			json_decref(holder);
+			free(holder);
 		}
 		if (status != QG_OK) {
 			return status;

@@ -46,7 +46,7 @@ struct group {
 struct report {
 	const struct qg_report_query *query;
 	size_t by_count;
-	struct group *groups; /* sorted by key */
+	struct group *groups; /* sorted by key, once a month was read */
 	size_t count, room;
 	char *error;
 };
@@ -75,21 +75,6 @@ static void finish(struct report *report)
 	free(report->groups);
 }
 
-/* Where the group with this key stands, or would. */
-static size_t place_of(const struct report *report, const char *key)
-{
-	size_t low = 0, high = report->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (strcmp(report->groups[middle].key, key) < 0) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low;
-}
-
 static bool make_room(struct report *report)
 {
 	if (report->count < report->room) {
@@ -114,10 +99,17 @@ static char *value_of(const struct report *report, size_t index, const char *tex
 	return qg_str_printf("%.4s-%.2s-%.2s", text, text + 4, text + 6);
 }
 
-static struct group *insert_group(
-	struct report *report, size_t place, const char *key, struct qg_db_query *row)
+/* A group of this row's own: equal ones are put together when the month has been read. NULL for no memory. */
+static struct group *group_of(struct report *report, struct qg_db_query *row)
 {
-	struct group group = {.key = qg_str_copy(key)};
+	QG_AUTO(qg_buf_finish) struct qg_buf key;
+	qg_buf_init(&key, MAX_KEY);
+	qg_buf_add_str(&key, "");
+	for (size_t i = 0; i < report->by_count; i++) {
+		qg_buf_printf(&key, "%s\x1f", qg_db_text(row, (int)i));
+	}
+	struct group group = {
+		.key = key.failed == QG_OK ? qg_str_copy(key.data != NULL ? key.data : "") : NULL};
 	bool ok = group.key != NULL && make_room(report);
 	for (size_t i = 0; ok && i < report->by_count; i++) {
 		group.values[i] = value_of(report, i, qg_db_text(row, (int)i));
@@ -127,31 +119,37 @@ static struct group *insert_group(
 		free_group(&group);
 		return NULL;
 	}
-	struct group *at = &report->groups[place];
-	memmove(at + 1, at, (report->count - place) * sizeof(*at));
-	*at = group;
-	report->count++;
-	return at;
+	report->groups[report->count] = group;
+	return &report->groups[report->count++];
 }
 
-/* The group of a row of the query, made where it is the first; NULL for no memory. */
-static struct group *group_of(struct report *report, struct qg_db_query *row)
+static int by_key(const void *a, const void *b)
 {
-	QG_AUTO(qg_buf_finish) struct qg_buf key;
-	qg_buf_init(&key, MAX_KEY);
-	qg_buf_add_str(&key, "");
-	for (size_t i = 0; i < report->by_count; i++) {
-		qg_buf_printf(&key, "%s\x1f", qg_db_text(row, (int)i));
+	return strcmp(((const struct group *)a)->key, ((const struct group *)b)->key);
+}
+
+/* Sorts the groups, and makes one of those with the same key. */
+static void merge_groups(struct report *report)
+{
+	size_t kept = 0;
+	if (report->count > 0) {
+		qsort(report->groups, report->count, sizeof(*report->groups), by_key);
 	}
-	if (key.failed != QG_OK) {
-		return NULL;
+	for (size_t i = 1; i < report->count; i++) {
+		struct group *into = &report->groups[kept], *from = &report->groups[i];
+		if (strcmp(into->key, from->key) != 0) {
+			report->groups[++kept] = *from;
+			continue;
+		}
+		for (size_t n = 0; n < SUMS; n++) {
+			into->sums[n] += from->sums[n];
+		}
+		for (size_t n = 0; n < QG_CURRENCIES; n++) {
+			into->cost[n] += from->cost[n];
+		}
+		free_group(from);
 	}
-	const char *text = key.data != NULL ? key.data : "";
-	size_t place = place_of(report, text);
-	if (place < report->count && strcmp(report->groups[place].key, text) == 0) {
-		return &report->groups[place];
-	}
-	return insert_group(report, place, text, row);
+	report->count = report->count > 0 ? kept + 1 : 0;
 }
 
 static bool add_row(struct report *report, struct qg_db_query *row)
@@ -226,14 +224,18 @@ static enum qg_status put_given(struct report *report, struct qg_db *db, const c
 		size_t size = report->query->sizes[i];
 		char own[8];
 		struct qg_ledger_line line;
-		json_t *holder = NULL;
-		if (!qg_ledger_row_month(row, size, own) || strcmp(own, month) != 0) {
+		char *holder = NULL;
+		status = qg_ledger_row_month(row, size, own);
+		if (status == QG_INVALID || (status == QG_OK && strcmp(own, month) != 0)) {
+			status = QG_OK;
 			continue;
 		}
-		status = qg_ledger_line_read(row, size, &line, &holder);
+		if (status == QG_OK) {
+			status = qg_ledger_line_read(row, size, &line, &holder);
+		}
 		if (status == QG_OK) {
 			status = qg_ledger_line_put(put, &line);
-			json_decref(holder);
+			free(holder);
 		}
 	}
 	qg_db_finish(put);
@@ -264,6 +266,7 @@ static bool sum_up(struct report *report, struct qg_db *db, const char *month)
 		snprintf(report->error, ERROR_SIZE, "ledger/%s.db: %s", month, qg_db_error(db));
 	}
 	qg_db_finish(query);
+	merge_groups(report);
 	return ok;
 }
 

@@ -29,9 +29,9 @@ struct qg_ledger_line {
 #undef X
 };
 
-/* Reads a row; its strings live in *holder_out (decref it after use). QG_INVALID: no row; QG_NO_MEMORY. */
+/* Reads a row; its strings live in *holder_out (free it after use). QG_INVALID: no row; QG_NO_MEMORY. */
 QG_MUST_CHECK enum qg_status qg_ledger_line_read(
-	const char *row, size_t size, struct qg_ledger_line *line_out, json_t **holder_out);
+	const char *row, size_t size, struct qg_ledger_line *line_out, char **holder_out);
 /* "CREATE <kind> TABLE IF NOT EXISTS <name> (...)", run. */
 QG_MUST_CHECK enum qg_status qg_ledger_table_make(
 	struct qg_db *db, const char *kind, const char *name);

@@ -9,10 +9,12 @@
  * alone: 1 a click, 2 a due item, 3 a text that begins with a slash and may be a command. */
 #include "qg/message.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "qg/buf.h"
+#include "qg/crypto.h"
 #include "qg/json.h"
 #include "qg/str.h"
 #include "wire.h"
@@ -23,6 +25,8 @@
 /* JSON spells a control character in six bytes; beside the text there are names, handle,
  * attachments. */
 #define WIRE_MAX (6 * QG_TEXT_MAX + 512 * 1024)
+/* What stands beside the text of most messages: one allocation holds them. */
+#define USUAL_REST 512
 #define RUN_TIME "%TIME%"
 
 enum kind { KIND_TEXT, KIND_CLICK, KIND_DUE, KIND_COMMAND, KIND_COUNT };
@@ -34,11 +38,8 @@ struct qg_message *qg_message_create(void)
 	return calloc(1, sizeof(struct qg_message));
 }
 
-void qg_message_destroy(struct qg_message *message)
+static void finish(struct qg_message *message)
 {
-	if (!message) {
-		return;
-	}
 	free(message->id);
 	free(message->chat);
 	free(message->chat_name);
@@ -49,7 +50,25 @@ void qg_message_destroy(struct qg_message *message)
 	free(message->handle);
 	json_decref(message->attachments);
 	free(message->feed_event);
-	free(message);
+}
+
+void qg_message_destroy(struct qg_message *message)
+{
+	if (message) {
+		finish(message);
+		free(message);
+	}
+}
+
+const char *qg_message_name(const struct qg_message *message, char alias[QG_ALIAS_SIZE])
+{
+	char digest[33];
+	if (message->sender_name && *message->sender_name) {
+		return message->sender_name;
+	}
+	qg_digest_id(digest, "alias", message->sender ? message->sender : "", NULL);
+	snprintf(alias, QG_ALIAS_SIZE, "群友%.4s", digest);
+	return alias;
 }
 
 /* The full-width slash is what Chinese keyboards give. */
@@ -82,13 +101,21 @@ static bool is_sound(const struct qg_message *message)
 
 static void write_head(struct qg_buf *out, const struct qg_message *message, int64_t stored_at)
 {
-	qg_buf_printf(out, "1\t%d\t%s\t%s\t%s\t", (int)wire_kind(message), message->id,
-		message->sender, message->thread ? message->thread : "");
-	if (stored_at == QG_STORED_AT_RUN) {
-		qg_buf_add_str(out, RUN_TIME "\n");
-	} else {
-		qg_buf_printf(out, "%lld\n", (long long)stored_at);
+	const char *const fields[] = {
+		message->id, message->sender, message->thread ? message->thread : ""};
+	qg_buf_add_str(out, "1\t");
+	qg_buf_add_int(out, wire_kind(message));
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		qg_buf_add_char(out, '\t');
+		qg_buf_add_str(out, fields[i]);
 	}
+	qg_buf_add_char(out, '\t');
+	if (stored_at == QG_STORED_AT_RUN) {
+		qg_buf_add_str(out, RUN_TIME);
+	} else {
+		qg_buf_add_int(out, stored_at);
+	}
+	qg_buf_add_char(out, '\n');
 }
 
 char *qg_message_encode(const struct qg_message *message, int64_t stored_at, size_t *size_out)
@@ -100,6 +127,9 @@ char *qg_message_encode(const struct qg_message *message, int64_t stored_at, siz
 	}
 	struct wire_writer writer;
 	wire_begin(&writer, WIRE_MAX);
+	if (qg_buf_reserve(&writer.buf, strlen(message->text) + USUAL_REST) != QG_OK) {
+		return NULL;
+	}
 	write_head(&writer.buf, message, stored_at);
 	wire_object(&writer);
 	wire_str(&writer, "chat", message->chat, QG_ID_MAX);
@@ -164,39 +194,41 @@ static bool parse_head(struct head *head, const char *data, size_t size)
 	       (head->fields[4][0] == '\0' || wire_is_id(head->fields[4]));
 }
 
-struct body {
-	const char *chat, *chat_name, *sender_name, *text, *handle;
-	bool is_direct, has_mention, is_admin;
-	json_t *attachments;
-	int64_t sent_at, received_us;
+/* A message being read, and what stands otherwise on the wire. */
+struct incoming {
+	struct qg_message message;
+	bool is_direct;
+	int64_t received_us;
 };
 
+#define AT(member) offsetof(struct incoming, member)
+
 static const struct qg_json_field body_fields[] = {
-	{"chat", QG_JSON_STRING, true, QG_ID_MAX, offsetof(struct body, chat)},
-	{"direct", QG_JSON_BOOL, false, 0, offsetof(struct body, is_direct)},
-	{"chat_name", QG_JSON_STRING, false, WIRE_NAME_MAX, offsetof(struct body, chat_name)},
-	{"sender_name", QG_JSON_STRING, false, WIRE_NAME_MAX, offsetof(struct body, sender_name)},
-	{"text", QG_JSON_STRING, true, QG_TEXT_MAX, offsetof(struct body, text)},
-	{"mention", QG_JSON_BOOL, false, 0, offsetof(struct body, has_mention)},
-	{"admin", QG_JSON_BOOL, false, 0, offsetof(struct body, is_admin)},
-	{"handle", QG_JSON_STRING, false, WIRE_HANDLE_MAX, offsetof(struct body, handle)},
-	{"attachments", QG_JSON_ARRAY, false, ATTACHMENTS_MAX, offsetof(struct body, attachments)},
-	{"sent_at", QG_JSON_INT, false, 0, offsetof(struct body, sent_at)},
-	{"received_us", QG_JSON_INT, false, 0, offsetof(struct body, received_us)},
+	{"chat", QG_JSON_STRING, true, QG_ID_MAX, AT(message.chat)},
+	{"direct", QG_JSON_BOOL, false, 0, AT(is_direct)},
+	{"chat_name", QG_JSON_STRING, false, WIRE_NAME_MAX, AT(message.chat_name)},
+	{"sender_name", QG_JSON_STRING, false, WIRE_NAME_MAX, AT(message.sender_name)},
+	{"text", QG_JSON_STRING, true, QG_TEXT_MAX, AT(message.text)},
+	{"mention", QG_JSON_BOOL, false, 0, AT(message.mentions_bot)},
+	{"admin", QG_JSON_BOOL, false, 0, AT(message.sender_is_admin)},
+	{"handle", QG_JSON_STRING, false, WIRE_HANDLE_MAX, AT(message.handle)},
+	{"attachments", QG_JSON_ARRAY, false, ATTACHMENTS_MAX, AT(message.attachments)},
+	{"sent_at", QG_JSON_INT, false, 0, AT(message.sent_at)},
+	{"received_us", QG_JSON_INT, false, 0, AT(received_us)},
 	{NULL},
 };
 
-static bool read_body(json_t *json, struct body *body, char *error)
+static bool read_body(const char *data, size_t size, struct incoming *in, char *error)
 {
-	if (qg_json_read(json, body_fields, body, error) != QG_OK) {
+	if (!wire_read(data, size, body_fields, in, error)) {
 		return false;
 	}
-	if (!wire_is_id(body->chat)) {
+	if (!wire_is_id(in->message.chat)) {
 		wire_complain(error, "chat is no id");
-	} else if (!wire_is_list(body->attachments, ATTACHMENTS_MAX, attachment_fields)) {
+	} else if (!wire_is_list(in->message.attachments, ATTACHMENTS_MAX, attachment_fields)) {
 		wire_complain(error, "attachments are not a list of {type, key, ...}");
-	} else if (body->sent_at < 0 || body->sent_at > WIRE_INT_MAX || body->received_us < 0 ||
-		   body->received_us > WIRE_INT_MAX) {
+	} else if (in->message.sent_at < 0 || in->message.sent_at > WIRE_INT_MAX ||
+		   in->received_us < 0 || in->received_us > WIRE_INT_MAX) {
 		wire_complain(error, "a time is out of range");
 	} else {
 		return true;
@@ -204,46 +236,40 @@ static bool read_body(json_t *json, struct body *body, char *error)
 	return false;
 }
 
-/* false for no memory: what was copied stays for the destructor. */
-static bool fill(struct qg_message *message, const struct head *head, const struct body *body)
+/* The rest of the message; false for no memory. */
+static bool fill(struct incoming *in, const struct head *head)
 {
+	struct qg_message *message = &in->message;
 	const char *thread = head->fields[4][0] != '\0' ? head->fields[4] : NULL;
 	message->kind = head->kind == KIND_CLICK ? QG_MESSAGE_CLICK
 			: head->kind == KIND_DUE ? QG_MESSAGE_DUE
 						 : QG_MESSAGE_TEXT;
-	message->chat_type = body->is_direct ? QG_CHAT_DIRECT : QG_CHAT_GROUP;
-	message->mentions_bot = body->has_mention;
-	message->sender_is_admin = body->is_admin;
-	message->attachments = json_incref(body->attachments);
-	message->sent_at = body->sent_at;
-	message->received_us = (uint64_t)body->received_us;
+	message->chat_type = in->is_direct ? QG_CHAT_DIRECT : QG_CHAT_GROUP;
+	message->received_us = (uint64_t)in->received_us;
 	return wire_copy(&message->id, head->fields[2]) &&
-	       wire_copy(&message->sender, head->fields[3]) &&
-	       wire_copy(&message->thread, thread) && wire_copy(&message->chat, body->chat) &&
-	       wire_copy(&message->chat_name, body->chat_name) &&
-	       wire_copy(&message->sender_name, body->sender_name) &&
-	       wire_copy(&message->text, body->text) && wire_copy(&message->handle, body->handle);
+	       wire_copy(&message->sender, head->fields[3]) && wire_copy(&message->thread, thread);
 }
 
 struct qg_message *qg_message_decode(
 	const char *data, size_t size, int64_t *stored_at_out, char *error)
 {
 	struct head head;
-	struct body body = {0};
+	struct incoming in = {.is_direct = false};
 	if (size > WIRE_MAX || !parse_head(&head, data, size)) {
 		wire_complain(error, size > WIRE_MAX ? "too large" : "the head is no message's");
 		return NULL;
 	}
-	json_auto_t *json = qg_json_parse(data + head.size, size - head.size, error);
-	if (!json || !read_body(json, &body, error)) {
+	if (!read_body(data + head.size, size - head.size, &in, error)) {
+		finish(&in.message);
 		return NULL;
 	}
-	struct qg_message *message = qg_message_create();
-	if (!message || !fill(message, &head, &body)) {
+	struct qg_message *message = fill(&in, &head) ? qg_message_create() : NULL;
+	if (!message) {
 		wire_complain(error, "out of memory");
-		qg_message_destroy(message);
+		finish(&in.message);
 		return NULL;
 	}
+	*message = in.message;
 	if (stored_at_out) {
 		*stored_at_out = head.stored_at;
 	}

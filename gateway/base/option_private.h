@@ -35,7 +35,7 @@ void qg_option_drop(const struct qg_option *row, void *slot);
 /* How many bytes the choice at the start of "a|b|c" has; *next_out is the rest, NULL after the
  * last. */
 size_t qg_option_choice(const char *choices, const char **next_out);
-/* Absolute: path as it is, or dir/path. Yours to free; NULL for no memory. */
+/* Absolute: path as it is, or dir/path; where dir is a bots.d without it, the folder above it counts too. Yours to free; NULL for no memory. */
 char *qg_option_path(const char *dir, const char *path);
 /* The content of a secret's file without the line's end; NULL where an error was added. at: for
  * messages. */

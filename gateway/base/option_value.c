@@ -17,6 +17,7 @@
 
 #define MAX_ITEMS 10000
 #define FILE_PREFIX "file:"
+#define BOTS_FOLDER "/bots.d"
 
 const char *qg_option_kind(const struct qg_tree *tree)
 {
@@ -88,6 +89,8 @@ static int find_choice(
 
 /* ---- texts, and the files that hold secrets ---- */
 
+/* Paths start at the folder of the file that holds them. What a file in bots.d/ names and is not there may also lie
+ * beside qungong.yaml: an owner has one folder of secrets and one of handbooks. */
 char *qg_option_path(const char *dir, const char *path)
 {
 	if (path[0] == '/' || dir == NULL) {
@@ -96,8 +99,19 @@ char *qg_option_path(const char *dir, const char *path)
 	while (qg_str_starts_with(path, "./")) {
 		path += 2;
 	}
-	return strcmp(path, "") == 0 || strcmp(path, ".") == 0 ? qg_str_copy(dir)
-							       : qg_str_printf("%s/%s", dir, path);
+	if (strcmp(path, "") == 0 || strcmp(path, ".") == 0) {
+		return qg_str_copy(dir);
+	}
+	char *beside = qg_str_printf("%s/%s", dir, path);
+	size_t size = strlen(dir), tail = strlen(BOTS_FOLDER);
+	if (beside == NULL || size <= tail || strcmp(dir + size - tail, BOTS_FOLDER) != 0 ||
+		access(beside, F_OK) == 0) {
+		return beside;
+	}
+	char *above = qg_str_printf("%.*s/%s", (int)(size - tail), dir, path);
+	bool there = above != NULL && access(above, F_OK) == 0;
+	free(there ? beside : above);
+	return there ? above : beside;
 }
 
 /* Reads at most a text's bytes; -1 with errno set, or EFBIG. */

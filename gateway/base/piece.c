@@ -3,6 +3,7 @@
  * A piece from the scan is well formed; one that is not is still never read beyond its end. */
 #include "piece.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "qg/str.h"
@@ -16,6 +17,26 @@
 const char *qg_piece_skip_blanks(const char *at, const char *end)
 {
 	while (at < end && (at[0] == ' ' || at[0] == '\n' || at[0] == '\r' || at[0] == '\t')) {
+		at++;
+	}
+	return at;
+}
+
+const char *qg_piece_skip_plain(const char *at, const char *end)
+{
+	const uint64_t low = UINT64_C(0x0101010101010101), high = low << 7;
+	for (uint64_t x; end - at >= 8; at += 8) {
+		memcpy(&x, at, sizeof(x));
+		x = le64toh(x); /* the first byte is the lowest: carries go the other way */
+		uint64_t quote = x ^ (low * '"'), slash = x ^ (low * '\\');
+		uint64_t hit = ((x - low * 0x20) & ~x) | ((quote - low) & ~quote) |
+			       ((slash - low) & ~slash);
+		hit &= high;
+		if (hit != 0) {
+			return at + (ffsll((long long)hit) - 1) / 8;
+		}
+	}
+	while (at < end && (unsigned char)at[0] >= 0x20 && at[0] != '"' && at[0] != '\\') {
 		at++;
 	}
 	return at;
@@ -137,9 +158,13 @@ enum qg_status qg_piece_text(const struct qg_piece *piece, struct qg_buf *out)
 
 char *qg_piece_copy(const struct qg_piece *piece)
 {
+	if (piece->kind == QG_PIECE_STRING && !piece->escaped) {
+		return qg_str_copy_n(piece->data, piece->size);
+	}
 	struct qg_buf text;
 	qg_buf_init(&text, TEXT_MAX);
-	if (qg_piece_text(piece, &text) != QG_OK) {
+	/* No escape is shorter than what it stands for. */
+	if (qg_buf_reserve(&text, piece->size) != QG_OK || qg_piece_text(piece, &text) != QG_OK) {
 		qg_buf_finish(&text);
 		return NULL;
 	}

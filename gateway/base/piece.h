@@ -5,6 +5,8 @@
 #include "qg/scan.h"
 
 const char *qg_piece_skip_blanks(const char *at, const char *end);
+/* Over the bytes that a string holds as they are: all but the quote, the backslash and controls. */
+const char *qg_piece_skip_plain(const char *at, const char *end);
 /* Behind the number at at, or NULL where none stands. */
 const char *qg_piece_skip_number(const char *at, const char *end);
 /* Value of a hex digit, or -1. */

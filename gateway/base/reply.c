@@ -36,11 +36,8 @@ struct qg_reply *qg_reply_create(void)
 	return calloc(1, sizeof(struct qg_reply));
 }
 
-void qg_reply_destroy(struct qg_reply *reply)
+static void finish(struct qg_reply *reply)
 {
-	if (!reply) {
-		return;
-	}
 	free(reply->id);
 	free(reply->bot);
 	free(reply->chat);
@@ -55,7 +52,14 @@ void qg_reply_destroy(struct qg_reply *reply)
 	json_decref(reply->buttons);
 	free(reply->usage.model);
 	free(reply->usage.cost);
-	free(reply);
+}
+
+void qg_reply_destroy(struct qg_reply *reply)
+{
+	if (reply) {
+		finish(reply);
+		free(reply);
+	}
 }
 
 struct qg_reply *qg_reply_say(const char *bot, const char *conversation,
@@ -182,83 +186,71 @@ char *qg_reply_encode(const struct qg_reply *reply)
 
 /* ---- reading ---- */
 
-struct body {
-	const char *bot, *chat, *conversation, *handle, *sender, *text, *label, *footnote, *model,
-		*cost;
-	bool is_direct, is_repeated;
-	json_t *answers, *sources, *buttons;
-	int64_t input, cached_input, output, stored_at, first_at, part, attempts;
+/* A reply being read, and what stands otherwise on the wire. */
+struct incoming {
+	struct qg_reply reply;
+	bool is_direct;
+	int64_t part, attempts;
 };
 
-#define STR(name, required, max)                                                                   \
-	{                                                                                          \
-#name, QG_JSON_STRING, required, max, offsetof(struct body, name)                  \
-	}
-#define INT(name)                                                                                  \
-	{                                                                                          \
-#name, QG_JSON_INT, false, 0, offsetof(struct body, name)                          \
-	}
-#define LIST(name, max)                                                                            \
-	{                                                                                          \
-#name, QG_JSON_ARRAY, false, max, offsetof(struct body, name)                      \
-	}
+#define AT(member) offsetof(struct incoming, member)
 
 static const struct qg_json_field body_fields[] = {
-	STR(bot, true, BOT_MAX),
-	STR(chat, true, QG_ID_MAX),
-	STR(conversation, true, CONVERSATION_MAX),
-	{"direct", QG_JSON_BOOL, false, 0, offsetof(struct body, is_direct)},
-	STR(handle, false, WIRE_HANDLE_MAX),
-	LIST(answers, ANSWERS_MAX),
-	STR(sender, false, QG_ID_MAX),
-	STR(text, true, QG_REPLY_MAX),
-	STR(label, false, LABEL_MAX),
-	STR(footnote, false, FOOTNOTE_MAX),
-	LIST(sources, SOURCES_MAX),
-	LIST(buttons, BUTTONS_MAX),
-	STR(model, false, WIRE_NAME_MAX),
-	INT(input),
-	INT(cached_input),
-	INT(output),
-	STR(cost, false, COST_MAX),
-	INT(stored_at),
-	INT(first_at),
-	INT(part),
-	INT(attempts),
-	{"repeated", QG_JSON_BOOL, false, 0, offsetof(struct body, is_repeated)},
+	{"bot", QG_JSON_STRING, true, BOT_MAX, AT(reply.bot)},
+	{"chat", QG_JSON_STRING, true, QG_ID_MAX, AT(reply.chat)},
+	{"conversation", QG_JSON_STRING, true, CONVERSATION_MAX, AT(reply.conversation)},
+	{"direct", QG_JSON_BOOL, false, 0, AT(is_direct)},
+	{"handle", QG_JSON_STRING, false, WIRE_HANDLE_MAX, AT(reply.handle)},
+	{"answers", QG_JSON_ARRAY, false, ANSWERS_MAX, AT(reply.answers)},
+	{"sender", QG_JSON_STRING, false, QG_ID_MAX, AT(reply.sender)},
+	{"text", QG_JSON_STRING, true, QG_REPLY_MAX, AT(reply.text)},
+	{"label", QG_JSON_STRING, false, LABEL_MAX, AT(reply.label)},
+	{"footnote", QG_JSON_STRING, false, FOOTNOTE_MAX, AT(reply.footnote)},
+	{"sources", QG_JSON_ARRAY, false, SOURCES_MAX, AT(reply.sources)},
+	{"buttons", QG_JSON_ARRAY, false, BUTTONS_MAX, AT(reply.buttons)},
+	{"model", QG_JSON_STRING, false, WIRE_NAME_MAX, AT(reply.usage.model)},
+	{"input", QG_JSON_INT, false, 0, AT(reply.usage.input)},
+	{"cached_input", QG_JSON_INT, false, 0, AT(reply.usage.cached_input)},
+	{"output", QG_JSON_INT, false, 0, AT(reply.usage.output)},
+	{"cost", QG_JSON_STRING, false, COST_MAX, AT(reply.usage.cost)},
+	{"stored_at", QG_JSON_INT, false, 0, AT(reply.stored_at)},
+	{"first_at", QG_JSON_INT, false, 0, AT(reply.first_at)},
+	{"part", QG_JSON_INT, false, 0, AT(part)},
+	{"attempts", QG_JSON_INT, false, 0, AT(attempts)},
+	{"repeated", QG_JSON_BOOL, false, 0, AT(reply.repeated)},
 	{NULL},
 };
 
-static bool has_sound_numbers(const struct body *body)
+static bool has_sound_numbers(const struct incoming *in)
 {
-	const int64_t numbers[] = {
-		body->input, body->cached_input, body->output, body->stored_at, body->first_at};
+	const int64_t numbers[] = {in->reply.usage.input, in->reply.usage.cached_input,
+		in->reply.usage.output, in->reply.stored_at, in->reply.first_at};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		if (numbers[i] < 0 || numbers[i] > WIRE_INT_MAX) {
 			return false;
 		}
 	}
-	return body->part >= 0 && body->part <= UINT_MAX && body->attempts >= 0 &&
-	       body->attempts <= UINT_MAX;
+	return in->part >= 0 && in->part <= UINT_MAX && in->attempts >= 0 &&
+	       in->attempts <= UINT_MAX;
 }
 
-static bool read_body(json_t *json, struct body *body, char *error)
+static bool read_body(const char *data, size_t size, struct incoming *in, char *error)
 {
-	if (qg_json_read(json, body_fields, body, error) != QG_OK) {
+	if (!wire_read(data, size, body_fields, in, error)) {
 		return false;
 	}
 	const char *words = NULL;
-	if (!wire_is_id(body->chat)) {
+	if (!wire_is_id(in->reply.chat)) {
 		words = "chat is no id";
-	} else if (!is_answers(body->answers)) {
+	} else if (!is_answers(in->reply.answers)) {
 		words = "answers are not a list of ids";
-	} else if (!wire_is_list(body->sources, SOURCES_MAX, source_fields)) {
+	} else if (!wire_is_list(in->reply.sources, SOURCES_MAX, source_fields)) {
 		words = "sources are not a list of {title, ...}";
-	} else if (!wire_is_list(body->buttons, BUTTONS_MAX, button_fields)) {
+	} else if (!wire_is_list(in->reply.buttons, BUTTONS_MAX, button_fields)) {
 		words = "buttons are not a list of {text, value}";
-	} else if (!is_cost(body->cost)) {
+	} else if (!is_cost(in->reply.usage.cost)) {
 		words = "cost is no object of numbers";
-	} else if (!has_sound_numbers(body)) {
+	} else if (!has_sound_numbers(in)) {
 		words = "a number is out of range";
 	}
 	if (words) {
@@ -267,50 +259,37 @@ static bool read_body(json_t *json, struct body *body, char *error)
 	return !words;
 }
 
-/* false for no memory: what was copied stays for the destructor. */
-static bool fill(struct qg_reply *reply, const char *id, const struct body *body)
+/* The rest of the reply, and what must not be absent; false for no memory. */
+static bool fill(struct incoming *in, const char *id)
 {
-	reply->chat_type = body->is_direct ? QG_CHAT_DIRECT : QG_CHAT_GROUP;
-	reply->answers = body->answers ? json_incref(body->answers) : json_array();
-	reply->sources = json_incref(body->sources);
-	reply->buttons = json_incref(body->buttons);
-	reply->usage.input = body->input;
-	reply->usage.cached_input = body->cached_input;
-	reply->usage.output = body->output;
-	reply->stored_at = body->stored_at;
-	reply->first_at = body->first_at;
-	reply->part = (unsigned)body->part;
-	reply->attempts = (unsigned)body->attempts;
-	reply->repeated = body->is_repeated;
+	struct qg_reply *reply = &in->reply;
+	reply->chat_type = in->is_direct ? QG_CHAT_DIRECT : QG_CHAT_GROUP;
+	reply->part = (unsigned)in->part;
+	reply->attempts = (unsigned)in->attempts;
 	reply->id = qg_str_copy_n(id, REPLY_ID_SIZE);
-	return reply->answers && reply->id && wire_copy(&reply->bot, body->bot) &&
-	       wire_copy(&reply->chat, body->chat) &&
-	       wire_copy(&reply->conversation, body->conversation) &&
-	       wire_copy(&reply->handle, body->handle) && wire_copy(&reply->sender, body->sender) &&
-	       wire_copy(&reply->text, body->text) && wire_copy(&reply->label, body->label) &&
-	       wire_copy(&reply->footnote, body->footnote) &&
-	       wire_copy(&reply->usage.model, body->model) &&
-	       wire_copy(&reply->usage.cost, body->cost ? body->cost : FREE_COST);
+	reply->answers = reply->answers ? reply->answers : json_array();
+	reply->usage.cost = reply->usage.cost ? reply->usage.cost : qg_str_copy(FREE_COST);
+	return reply->id && reply->answers && reply->usage.cost;
 }
 
 struct qg_reply *qg_reply_decode(const char *data, size_t size, char *error)
 {
-	struct body body = {0};
+	struct incoming in = {.is_direct = false};
 	if (size <= REPLY_ID_SIZE || size > WIRE_MAX || !is_reply_id(data, REPLY_ID_SIZE) ||
 		data[REPLY_ID_SIZE] != '\n') {
 		wire_complain(error, size > WIRE_MAX ? "too large" : "the head is no reply's");
 		return NULL;
 	}
-	json_auto_t *json =
-		qg_json_parse(data + REPLY_ID_SIZE + 1, size - REPLY_ID_SIZE - 1, error);
-	if (!json || !read_body(json, &body, error)) {
+	if (!read_body(data + REPLY_ID_SIZE + 1, size - REPLY_ID_SIZE - 1, &in, error)) {
+		finish(&in.reply);
 		return NULL;
 	}
-	struct qg_reply *reply = qg_reply_create();
-	if (!reply || !fill(reply, data, &body)) {
+	struct qg_reply *reply = fill(&in, data) ? qg_reply_create() : NULL;
+	if (!reply) {
 		wire_complain(error, "out of memory");
-		qg_reply_destroy(reply);
+		finish(&in.reply);
 		return NULL;
 	}
+	*reply = in.reply;
 	return reply;
 }

@@ -149,7 +149,9 @@ static char peek(const struct reader *r)
 
 static void skip_blanks(struct reader *r)
 {
-	r->at = qg_piece_skip_blanks(r->at, r->end);
+	if (peek(r) <= ' ') { /* seldom: services send none */
+		r->at = qg_piece_skip_blanks(r->at, r->end);
+	}
 }
 
 static void note(struct reader *r, uint8_t node, enum qg_piece_kind kind, const char *start)
@@ -158,25 +160,6 @@ static void note(struct reader *r, uint8_t node, enum qg_piece_kind kind, const 
 		r->out[r->plan->nodes[node].slot] = (struct qg_piece){
 			.kind = kind, .data = start, .size = (size_t)(r->at - start)};
 	}
-}
-
-/* Bytes a string holds as they are: all but the quote, the backslash and controls. */
-static const char *skip_plain(const char *at, const char *end)
-{
-	const uint64_t low = UINT64_C(0x0101010101010101), high = low << 7;
-	for (uint64_t x; end - at >= 8; at += 8) {
-		memcpy(&x, at, sizeof(x));
-		uint64_t quote = x ^ (low * '"'), slash = x ^ (low * '\\');
-		uint64_t hit = ((x - low * 0x20) & ~x) | ((quote - low) & ~quote) |
-			       ((slash - low) & ~slash);
-		if ((hit & high) != 0) {
-			break;
-		}
-	}
-	while (at < end && (unsigned char)at[0] >= 0x20 && at[0] != '"' && at[0] != '\\') {
-		at++;
-	}
-	return at;
 }
 
 /* Over an escape; false where there is no such. */
@@ -204,7 +187,7 @@ static bool read_string(struct reader *r, struct qg_piece *out)
 	const char *start = ++r->at;
 	bool escaped = false;
 	for (;;) {
-		r->at = skip_plain(r->at, r->end);
+		r->at = qg_piece_skip_plain(r->at, r->end);
 		char c = peek(r);
 		if (c == '"') {
 			break;
@@ -228,7 +211,9 @@ static uint8_t find_member(const struct reader *r, uint8_t parent, const struct 
 	const struct node *nodes = r->plan->nodes;
 	uint8_t n = parent != UNWANTED ? nodes[parent].child : UNWANTED;
 	for (; n != UNWANTED; n = nodes[n].sibling) {
-		if (nodes[n].name != NULL && qg_piece_equals(name, nodes[n].name, nodes[n].size)) {
+		bool may = name->escaped || name->size == nodes[n].size; /* most have other sizes */
+		if (may && nodes[n].name != NULL &&
+			qg_piece_equals(name, nodes[n].name, nodes[n].size)) {
 			break;
 		}
 	}

@@ -215,6 +215,25 @@ bool qg_str_to_int64(const char *text, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
+size_t qg_str_from_int64(int64_t number, char out[QG_INT64_SIZE])
+{
+	/* The lowest number has no positive counterpart of its own type. */
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	char digits[QG_INT64_SIZE];
+	size_t at = sizeof(digits), size;
+	do {
+		digits[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (number < 0) {
+		digits[--at] = '-';
+	}
+	size = sizeof(digits) - at;
+	memcpy(out, digits + at, size);
+	out[size] = '\0';
+	return size;
+}
+
 uint16_t qg_crc16(const char *data, size_t size)
 {
 	/* Polynomial 0x1021, four bits at a time. */

@@ -4,6 +4,7 @@
  * disagree about a byte. */
 #include "qg/str.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,33 +76,47 @@ size_t qg_utf8_put(uint32_t code, char *out)
 	return count;
 }
 
-/* Eight bytes at once: none over 0x7f and none zero. */
-static bool is_ascii_run(const char *data)
+/* Bytes of ASCII from at on, eight at a time: none over 0x7f and none zero. */
+static size_t ascii_run(const char *at, size_t size)
 {
 	const uint64_t high = UINT64_C(0x8080808080808080), low = UINT64_C(0x0101010101010101);
-	uint64_t bytes;
-	memcpy(&bytes, data, sizeof(bytes));
-	return (bytes & high) == 0 && ((bytes - low) & high) == 0;
+	size_t run = 0;
+	for (uint64_t bytes; size - run >= sizeof(bytes); run += sizeof(bytes)) {
+		memcpy(&bytes, at + run, sizeof(bytes));
+		if (((bytes | (bytes - low)) & high) != 0) {
+			break;
+		}
+	}
+	return run;
 }
 
-/* Bytes of Chinese from at on: sequences of three that are valid whatever their last two bytes say. */
+/* Of a sequence of three whose last two bytes only have to follow: neither overlong nor a surrogate may be in it. */
+static bool leads_three(uint64_t byte)
+{
+	return byte != 0xe0 && byte != 0xed;
+}
+
+/* Bytes of Chinese from at on, two characters at a time. */
 static size_t cjk_run(const char *at, size_t size)
 {
-	const uint8_t *b = (const uint8_t *)at, *start = b, *last = b + size;
-	while (last - b >= 3 && b[0] >= 0xe1 && b[0] <= 0xec && follows(b[1]) && follows(b[2])) {
-		b += 3;
+	const uint64_t mask = UINT64_C(0xc0c0f0c0c0f0), form = UINT64_C(0x8080e08080e0);
+	size_t run = 0;
+	for (uint64_t bytes; size - run >= sizeof(bytes); run += 6) {
+		memcpy(&bytes, at + run, sizeof(bytes));
+		bytes = le64toh(bytes);
+		if ((bytes & mask) != form || !leads_three(bytes & 0xff) ||
+			!leads_three(bytes >> 24 & 0xff)) {
+			break;
+		}
 	}
-	return (size_t)(b - start);
+	return run;
 }
 
 bool qg_utf8_is_valid(const char *data, size_t size)
 {
 	for (size_t at = 0; at < size;) {
-		if (size - at >= 8 && is_ascii_run(data + at)) {
-			at += 8;
-			continue;
-		}
-		size_t run = cjk_run(data + at, size - at);
+		size_t run = ascii_run(data + at, size - at);
+		run = run > 0 ? run : cjk_run(data + at, size - at);
 		if (run > 0) {
 			at += run;
 			continue;
@@ -170,6 +185,18 @@ void qg_utf8_flatten(char *text)
 	text[length] = '\0';
 }
 
+/* Bytes from at on that need no look each: Chinese, or printable ASCII. */
+static size_t clean_run(const char *at, size_t size)
+{
+	size_t run = cjk_run(at, size);
+	if (run == 0) {
+		while (run < size && at[run] >= 0x20 && at[run] < 0x7f) {
+			run++;
+		}
+	}
+	return run;
+}
+
 char *qg_utf8_clean(const char *data, size_t size)
 {
 	/* The worst byte becomes the three of U+FFFD. */
@@ -182,6 +209,12 @@ char *qg_utf8_clean(const char *data, size_t size)
 	}
 	size_t length = 0;
 	for (size_t at = 0, used = 0; at < size; at += used) {
+		used = clean_run(data + at, size - at);
+		if (used > 0) {
+			memcpy(out + length, data + at, used);
+			length += used;
+			continue;
+		}
 		uint32_t code = qg_utf8_next(data + at, size - at, &used);
 		if (!is_control(code) || code == '\n' || code == '\t') {
 			length += qg_utf8_put(code, out + length);

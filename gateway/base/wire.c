@@ -1,14 +1,12 @@
 /* wire.c - what the wire forms of messages and replies share.
  *
  * Every accepted webhook is written in this form, so the text is put together in one buffer; a
- * jansson tree for it would cost more than the rest of the way. Reading happens once a turn
- * and uses a tree. */
+ * jansson tree for it would cost more than the rest of the way. Reading is wire_read.c. */
 #include "wire.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "qg/json.h"
 #include "qg/message.h"
 #include "qg/str.h"
 
@@ -52,7 +50,7 @@ void wire_int(struct wire_writer *writer, const char *name, int64_t value)
 		writer->is_bad = true;
 	} else if (value > 0) {
 		add_name(writer, name);
-		qg_buf_printf(&writer->buf, "%lld", (long long)value);
+		qg_buf_add_int(&writer->buf, value);
 	}
 }
 

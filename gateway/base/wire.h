@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "qg/buf.h"
+#include "qg/json.h"
 
 /* Whole numbers stay exact in every JSON reader, Redis' own included. */
 #define WIRE_INT_MAX INT64_C(9007199254740992)
@@ -43,6 +44,11 @@ bool wire_is_id(const char *text);
 bool wire_is_list(const json_t *list, size_t count, const char *const *required);
 /* Copies an optional string; false for no memory. */
 bool wire_copy(char **to, const char *from);
+/* Fills out by the table, in whose places all is out's own and to be freed: char * for strings, json_t * for lists. A
+ * member that is absent or null leaves its place as it is. On failure out may be filled in part, and error (which may
+ * be NULL) says what is wrong. At most 31 members. */
+bool wire_read(
+	const char *data, size_t size, const struct qg_json_field *fields, void *out, char *error);
 /* Puts words into error, which may be NULL. */
 void wire_complain(char *error, const char *words);
 

@@ -13,7 +13,7 @@ enum { MAX_FLAGS = 16 };
 
 int qg_cli_say(const struct qg_cli *cli, int code, const char *format, ...)
 {
-	char words[1024];
+	char words[4096];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);

@@ -39,12 +39,22 @@ static void add_quoted(struct qg_buf *out, const char *text)
 	free(quoted);
 }
 
+static void describe_models(const struct qg_strings *models, struct qg_buf *out)
+{
+	for (size_t i = 0; i < models->count; i++) {
+		qg_buf_add_str(out, i == 0 ? "    models: [" : ", ");
+		add_quoted(out, models->items[i]);
+	}
+	qg_buf_add_str(out, models->count > 0 ? "]  # 按顺序问；写 [] 就只查问答和手册\n" : "");
+}
+
 static void describe(const struct qg_new_bot *bot, struct qg_buf *out)
 {
 	qg_buf_printf(out,
 		"# 由 qungong hire 生成，可以修改；运行中的服务会自动重新读取。\n"
 		"bots:\n  - name: %s\n    template: %s\n    platform: %s\n",
 		bot->name, bot->template_id, bot->platform);
+	describe_models(bot->models, out);
 	const char *key;
 	json_t *value;
 	json_object_foreach (bot->options, key, value) {

@@ -94,7 +94,8 @@ static int report(const struct qg_cli *cli, const struct qg_config *config,
 	}
 	json_decref(lines);
 	if (code == QG_CLI_DONE) {
-		printf("%s: ok, %zu bots%s\n", cli->config_path, config->bot_count,
+		printf("%s: ok, %zu bot%s%s\n", cli->config_path, config->bot_count,
+			config->bot_count == 1 ? "" : "s",
 			problems->warnings ? ", with warnings" : "");
 	}
 	return code;

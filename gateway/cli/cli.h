@@ -33,7 +33,7 @@ struct qg_verb {
 /* A file a verb. */
 extern const struct qg_verb qg_cli_run, qg_cli_check, qg_cli_templates, qg_cli_hire, qg_cli_fire,
 	qg_cli_pause, qg_cli_resume, qg_cli_chat, qg_cli_test, qg_cli_usage, qg_cli_queue,
-	qg_cli_version;
+	qg_cli_version, qg_cli_bind;
 
 /* ---- flags (args.c) ---- */
 

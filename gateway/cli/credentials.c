@@ -3,6 +3,7 @@
 #include "hire.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,46 @@
 #include "qg/adapter.h"
 #include "qg/option.h"
 
+#define FILE_PREFIX "file:"
+
 enum { FILES_MOST = 100 };
+
+/* ---- hidden answers ---- */
+
+/* Signals by which people leave a question; the terminal outlives us and must show again what is typed. */
+static const int leaving[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+enum { LEAVING = sizeof(leaving) / sizeof(leaving[0]) };
+static struct termios shown;
+
+static void leave(int number)
+{
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	raise(number); /* its handler was reset: this ends the process as if nothing had been in between */
+}
+
+static bool hide(struct sigaction before[LEAVING])
+{
+	const struct sigaction restore = {.sa_handler = leave, .sa_flags = (int)SA_RESETHAND};
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &shown) != 0) {
+		return false;
+	}
+	for (size_t i = 0; i < LEAVING; i++) {
+		sigaction(leaving[i], &restore, &before[i]);
+	}
+	struct termios hidden = shown;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	return true;
+}
+
+static void show(const struct sigaction before[LEAVING])
+{
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	for (size_t i = 0; i < LEAVING; i++) {
+		sigaction(leaving[i], &before[i], NULL);
+	}
+	fputc('\n', stderr);
+}
 
 char *qg_cli_ask_hidden(const char *format, ...)
 {
@@ -23,17 +63,11 @@ char *qg_cli_ask_hidden(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(question, sizeof(question), format, args);
 	va_end(args);
-	struct termios before, hidden;
-	bool hides = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-	if (hides) {
-		hidden = before;
-		hidden.c_lflag &= ~(tcflag_t)ECHO;
-		hides = tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == 0;
-	}
+	struct sigaction before[LEAVING];
+	bool hides = hide(before);
 	char *answer = qg_cli_ask("%s", question);
 	if (hides) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputc('\n', stderr);
+		show(before);
 	}
 	return answer;
 }
@@ -50,66 +84,79 @@ static const struct qg_option *find(const struct qg_adapter *adapter, const char
 	return NULL;
 }
 
-/* Every user of the machine sees the words of a command, so a secret is only named there by its file. */
-static int take(const struct qg_cli *cli, const struct qg_option *option, const char *value,
-	json_t *options)
+/* A path is given as from the config's folder; the bot's file stands one below it, in bots.d/. */
+static char *as_seen_from_bots(const char *value)
 {
-	if ((option->flags & QG_SECRET) && !qg_str_starts_with(value, "file:")) {
-		return qg_cli_say(cli, QG_CLI_WRONG,
+	const char *path = value + strlen(FILE_PREFIX);
+	return *path == '/' ? qg_str_copy(value) : qg_str_printf(FILE_PREFIX "../%s", path);
+}
+
+/* Every user of the machine sees the words of a command, so a secret is only named there by its file. */
+static void take(const struct qg_option *option, const char *value, json_t *options,
+	struct qg_strings *wrong)
+{
+	if ((option->flags & QG_SECRET) && !qg_str_starts_with(value, FILE_PREFIX)) {
+		qg_cli_note(wrong,
 			"--answers %s: a secret is not given on the command line; answer the "
 			"question, or write %s=file:PATH (relative to the config file)",
 			option->name, option->name);
+		return;
 	}
-	if (json_object_set_new(options, option->name, json_string(value)) != 0) {
-		return qg_cli_say(cli, QG_CLI_WRONG, "--answers %s is no UTF-8 text", option->name);
+	QG_AUTO(qg_str_free)
+	char *text = option->flags & QG_SECRET ? as_seen_from_bots(value) : qg_str_copy(value);
+	if (!text || json_object_set_new(options, option->name, json_string(text)) != 0) {
+		qg_cli_note(wrong, "--answers %s is no UTF-8 text", option->name);
 	}
-	return QG_CLI_DONE;
 }
 
-static int take_given(const struct qg_cli *cli, const struct qg_adapter *adapter,
-	struct qg_strings *given, json_t *options)
+static void take_given(const struct qg_adapter *adapter, struct qg_strings *given, json_t *options,
+	struct qg_strings *wrong)
 {
 	size_t kept = 0;
-	int code = QG_CLI_DONE;
 	for (size_t i = 0; i < given->count; i++) {
 		char *item = given->items[i];
 		const char *equals = strchr(item, '=');
 		const struct qg_option *option =
 			equals ? find(adapter, item, (size_t)(equals - item)) : NULL;
-		if (option && code == QG_CLI_DONE) {
-			code = take(cli, option, equals + 1, options);
+		if (option) {
+			take(option, equals + 1, options, wrong);
 			free(item);
 		} else {
 			given->items[kept++] = item;
 		}
 	}
 	given->count = kept;
-	return code;
 }
 
 /* ---- asked ---- */
 
+static char *put_question(const struct qg_option *option)
+{
+	const char *help = option->help ? option->help : "";
+	const char *empty = option->flags & QG_OPTION_REQUIRED ? "" : "（可留空 may stay empty）";
+	return option->flags & QG_SECRET
+		       ? qg_cli_ask_hidden("%s%s\n  %s\n> ", option->name, empty, help)
+		       : qg_cli_ask("%s%s\n  %s\n> ", option->name, empty, help);
+}
+
 /* One question, until it has an answer or need not have one. */
-static int ask(const struct qg_cli *cli, const struct qg_option *option, json_t *options)
+static void ask(const struct qg_option *option, json_t *options, struct qg_strings *wrong)
 {
 	bool required = (option->flags & QG_OPTION_REQUIRED) != 0;
+	bool secret = (option->flags & QG_SECRET) != 0;
 	for (;;) {
-		const char *empty = required ? "" : "（可留空 may stay empty）";
-		char *answer = option->flags & QG_SECRET
-				       ? qg_cli_ask_hidden("%s%s\n  %s\n> ", option->name, empty,
-						 option->help ? option->help : "")
-				       : qg_cli_ask("%s%s\n  %s\n> ", option->name, empty,
-						 option->help ? option->help : "");
-		if (!answer && required) {
-			return qg_cli_say(cli, QG_CLI_WRONG,
-				"'%s' needs an answer, on standard input", option->name);
-		}
+		char *answer = put_question(option);
+		bool ended = !answer;
 		bool taken = answer && *answer &&
 			     json_object_set_new(options, option->name, json_string(answer)) == 0;
-		bool over = !answer || taken || !required;
 		free(answer);
-		if (over) {
-			return QG_CLI_DONE;
+		if (ended && required) {
+			qg_cli_note(wrong,
+				"'%s' needs an answer: on standard input, or --answers %s=%s",
+				option->name, option->name, secret ? "file:PATH" : "...");
+		}
+		if (ended || taken || !required) {
+			return;
 		}
 	}
 }
@@ -121,22 +168,54 @@ static bool has_choice(const struct qg_option *option, const char *word)
 	return at && (at == option->choices || at[-1] == '|') && (!at[size] || at[size] == '|');
 }
 
-int qg_cli_credentials(const struct qg_cli *cli, const struct qg_adapter *adapter,
-	struct qg_strings *given, json_t *options)
+static bool has_one(const char *const *keys, const json_t *options)
 {
-	int code = take_given(cli, adapter, given, options);
-	for (const struct qg_option *row = adapter->options;
-		code == QG_CLI_DONE && row && row->name; row++) {
+	for (; *keys; keys++) {
+		if (json_object_get(options, *keys)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Some keys may each be left empty, but not all of them: said now, not when the whole interview is over. */
+static void demand_one(const struct qg_adapter *adapter, json_t *options, struct qg_strings *wrong)
+{
+	const char *const *keys = qg_cli_one_of(adapter->name);
+	while (keys && !has_one(keys, options)) {
+		if (!isatty(STDIN_FILENO) || feof(stdin)) {
+			qg_cli_note(wrong,
+				"at least one of %s and %s is needed, best both: on standard "
+				"input, or --answers %s=file:PATH",
+				keys[0], keys[1], keys[0]);
+			return;
+		}
+		fprintf(stderr, "两样至少要填一样，最好都填：没有它们，谁都能冒充别人给机器人发消息"
+				"。At least "
+				"one of the two is needed.\n");
+		for (size_t i = 0; keys[i]; i++) {
+			ask(find(adapter, keys[i], strlen(keys[i])), options, wrong);
+		}
+	}
+}
+
+void qg_cli_credentials(const struct qg_adapter *adapter, struct qg_strings *given,
+	const struct qg_strings *again, json_t *options, struct qg_strings *wrong)
+{
+	take_given(adapter, given, options, wrong);
+	for (const struct qg_option *row = adapter->options; row && row->name; row++) {
 		if (json_object_get(options, row->name) || row->type == QG_OPTION_JSON) {
 			continue;
 		}
 		if (strcmp(row->name, "transport") == 0 && has_choice(row, "webhook")) {
 			json_object_set_new(options, row->name, json_string("webhook"));
-		} else if (row->flags & (QG_OPTION_REQUIRED | QG_SECRET)) {
-			code = ask(cli, row, options);
+		} else if ((row->flags & QG_OPTION_REQUIRED) ||
+			   (again ? qg_strings_has(again, row->name)
+				  : (row->flags & QG_SECRET) != 0)) {
+			ask(row, options, wrong);
 		}
 	}
-	return code;
+	demand_one(adapter, options, wrong);
 }
 
 /* ---- kept ---- */
@@ -164,14 +243,14 @@ static int keep(const struct qg_cli *cli, const char *folder, const char *name, 
 	json_t *options, struct qg_strings *made)
 {
 	const char *value = json_string_value(json_object_get(options, key));
-	if (!value || qg_str_starts_with(value, "file:")) {
+	if (!value || qg_str_starts_with(value, FILE_PREFIX)) {
 		return QG_CLI_DONE;
 	}
 	char *path = write_secret(folder, name, key, value);
 	if (!path) {
 		return qg_cli_say(cli, QG_CLI_FAILED, "%s: %s", folder, strerror(errno));
 	}
-	char *reference = qg_str_printf("file:secrets/%s", strrchr(path, '/') + 1);
+	char *reference = qg_str_printf(FILE_PREFIX "../secrets/%s", strrchr(path, '/') + 1);
 	bool ok = reference && qg_strings_add(made, path) == QG_OK &&
 		  json_object_set_new(options, key, json_string(reference)) == 0;
 	if (!ok) {

@@ -86,7 +86,7 @@ static bool write_row(const struct file_desk *desk, const char *row, char *error
 {
 	char month[8];
 	size_t size = strlen(row), bad = 0;
-	if (!qg_ledger_row_month(row, size, month)) {
+	if (qg_ledger_row_month(row, size, month) != QG_OK) {
 		snprintf(error, 128, "a call without a day");
 		return false;
 	}

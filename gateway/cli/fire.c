@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { FIRED_MOST = 1000 };
+
 static size_t bots_of_file(const struct qg_config *config, const char *file)
 {
 	size_t count = 0;
@@ -30,16 +32,32 @@ static bool confirmed(const char *bot)
 	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
+/* The same file under a second name: FILE.fired, or the first of FILE.fired-2, ... that is free. A link and not a
+ * rename: what an earlier one left is not overwritten. NULL with errno set. */
+static char *link_fired(const char *file)
+{
+	char *fired = NULL;
+	for (int i = 1; i < FIRED_MOST; i++) {
+		free(fired);
+		fired = i == 1 ? qg_str_printf("%s.fired", file)
+			       : qg_str_printf("%s.fired-%d", file, i);
+		if (fired && link(file, fired) == 0) {
+			return fired;
+		}
+		if (!fired || errno != EEXIST) {
+			break;
+		}
+	}
+	free(fired);
+	return NULL;
+}
+
 static int rename_file(const struct qg_cli *cli, const char *bot, const char *file)
 {
-	char *fired = qg_str_printf("%s.fired", file);
-	if (!fired) {
-		return qg_cli_say(cli, QG_CLI_FAILED, "out of memory");
-	}
+	char *fired = link_fired(file);
 	int code = QG_CLI_DONE;
-	/* a link and not a rename: an earlier one of that name is not overwritten */
-	if (link(file, fired) != 0) {
-		code = qg_cli_say(cli, QG_CLI_FAILED, "%s: %s", fired, strerror(errno));
+	if (!fired) {
+		code = qg_cli_say(cli, QG_CLI_FAILED, "%s.fired: %s", file, strerror(errno));
 	} else if (unlink(file) != 0) {
 		code = qg_cli_say(cli, QG_CLI_FAILED, "%s: %s", file, strerror(errno));
 		unlink(fired);
@@ -100,7 +118,8 @@ static int run(struct qg_cli *cli)
 
 const struct qg_verb qg_cli_fire = {"fire", "BOT [--yes]",
 	"让一个机器人下岗 · a bot leaves, its data stays",
-	"把 bots.d/NAME.yaml 改名为 NAME.yaml.fired，数据保留；运行中的服务会自动发现。\n"
+	"把 bots.d/NAME.yaml 改名为 NAME.yaml.fired（已有时是 "
+	".fired-2、.fired-3……），数据保留；运行中的服务会自动发现。\n"
 	"--yes  不再询问\n\n"
 	"Asks, then renames the bot's file; a running server notices by itself. --yes does not "
 	"ask.\n",

@@ -8,7 +8,9 @@
 
 #include "app.h"
 #include "qg/adapter.h"
+#include "qg/buf.h"
 #include "qg/log.h"
+#include "qg/model.h"
 #include "qg/role.h"
 
 struct hiring {
@@ -18,7 +20,9 @@ struct hiring {
 	char *template_id, *name, *folder;
 	const char *platform;
 	json_t *answers, *options;
+	struct qg_strings models;  /* endpoints it shall ask, in order */
 	struct qg_strings secrets; /* files made for them */
+	char *refused;		   /* what the config had against the last try */
 };
 
 static bool is_name(const char *text)
@@ -133,7 +137,7 @@ static int choose_name(struct hiring *hiring, const char *given)
 	return QG_CLI_DONE;
 }
 
-static int interview(struct hiring *hiring, const struct qg_strings *given)
+static int open_template(struct hiring *hiring, const struct qg_tree **interview_out)
 {
 	struct qg_problems problems;
 	qg_problems_init(&problems);
@@ -142,13 +146,12 @@ static int interview(struct hiring *hiring, const struct qg_strings *given)
 		fwrite(problems.text.data, 1, problems.text.size, stderr);
 	}
 	qg_problems_finish(&problems);
-	hiring->answers = json_object();
-	if (!tree || !hiring->answers) {
+	if (!tree) {
 		return qg_cli_say(hiring->cli, QG_CLI_WRONG, "the template '%s' cannot be used",
 			hiring->template_id);
 	}
-	return qg_cli_interview(
-		hiring->cli, qg_tree_get(tree, "interview"), given, hiring->answers);
+	*interview_out = qg_tree_get(tree, "interview");
+	return QG_CLI_DONE;
 }
 
 static void say_steps(FILE *to, const json_t *steps)
@@ -160,28 +163,73 @@ static void say_steps(FILE *to, const json_t *steps)
 	}
 }
 
-/* What the platform wants to know of its account. On the web there is none. */
-static int credentials(struct hiring *hiring, struct qg_strings *given)
+static int say_wrong(const struct hiring *hiring, const struct qg_strings *wrong)
+{
+	struct qg_buf all;
+	qg_buf_init(&all, 16 * 1024);
+	for (size_t i = 0; i < wrong->count; i++) {
+		qg_buf_printf(&all, "%s%s", i > 0 ? "\n  " : "", wrong->items[i]);
+	}
+	int code = qg_cli_say(hiring->cli, QG_CLI_WRONG, "%s", all.data ? all.data : "");
+	qg_buf_finish(&all);
+	return code;
+}
+
+/* What the platform wants to know of its account (on the web there is none) and what the template asks. given: K=V;
+ * again: see hire.h. */
+static int question(struct hiring *hiring, struct qg_strings *given, const struct qg_strings *again)
+{
+	const struct qg_tree *questions = NULL;
+	struct qg_strings wrong = {0};
+	int code = open_template(hiring, &questions);
+	if (code != QG_CLI_DONE) {
+		return code;
+	}
+	if (strcmp(hiring->platform, "web") != 0) {
+		qg_cli_credentials(
+			qg_adapter_find(hiring->platform), given, again, hiring->options, &wrong);
+	}
+	qg_cli_interview(questions, given, again, hiring->answers, &wrong);
+	code = wrong.count > 0 ? say_wrong(hiring, &wrong) : QG_CLI_DONE;
+	qg_strings_finish(&wrong);
+	return code;
+}
+
+static int ask_all(struct hiring *hiring, struct qg_strings *given)
 {
 	hiring->options = json_object();
-	if (!hiring->options) {
+	hiring->answers = json_object();
+	if (!hiring->options || !hiring->answers) {
 		return qg_cli_say(hiring->cli, QG_CLI_FAILED, "out of memory");
-	}
-	if (strcmp(hiring->platform, "web") == 0) {
-		return QG_CLI_DONE;
 	}
 	json_t *steps = isatty(STDIN_FILENO) ? qg_cli_steps_before(hiring->platform) : NULL;
 	say_steps(stderr, steps);
 	json_decref(steps);
-	return qg_cli_credentials(
-		hiring->cli, qg_adapter_find(hiring->platform), given, hiring->options);
+	return question(hiring, given, NULL);
 }
 
-static void take_back(const struct hiring *hiring)
+/* The endpoints of qungong.yaml that a new bot may ask without being told so by its owner: none abroad. */
+static bool choose_models(struct hiring *hiring)
+{
+	for (size_t i = 0; hiring->config && i < hiring->config->model_count; i++) {
+		const struct qg_model_config *endpoint = &hiring->config->models[i];
+		const struct qg_model *model = !endpoint->file && endpoint->provider
+						       ? qg_model_find(endpoint->provider)
+						       : NULL;
+		if (model && model->talks && !qg_endpoint_is_abroad(endpoint) &&
+			qg_strings_add(&hiring->models, endpoint->name) != QG_OK) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void take_back(struct hiring *hiring)
 {
 	for (size_t i = 0; i < hiring->secrets.count; i++) {
 		unlink(hiring->secrets.items[i]);
 	}
+	qg_strings_finish(&hiring->secrets);
 }
 
 /* A file that the config refuses is taken away again: no half-hired bot stays behind. */
@@ -194,19 +242,29 @@ static int validate(struct hiring *hiring, const char *path)
 	bool ok = after && qg_config_bot(after, hiring->name);
 	if (!ok) {
 		unlink(path);
+		free(hiring->refused);
+		hiring->refused = qg_str_copy(problems.text.data ? problems.text.data : "");
 		fwrite(problems.text.data ? problems.text.data : "", 1, problems.text.size, stderr);
 	}
 	qg_problems_finish(&problems);
-	qg_config_release(hiring->config);
-	hiring->config = after;
+	if (!ok) {
+		qg_config_release(after);
+	} else {
+		qg_config_release(hiring->config);
+		hiring->config = after;
+	}
 	return ok ? QG_CLI_DONE : qg_cli_say(hiring->cli, QG_CLI_WRONG, "nothing was hired");
 }
 
 static int print_next(const struct hiring *hiring, const char *path,
 	const struct qg_welcome *welcome, json_t *steps)
 {
-	json_t *all = json_pack("{s:s, s:s, s:s, s:s}", "bot", hiring->name, "template",
-		hiring->template_id, "platform", hiring->platform, "file", path);
+	json_t *models = json_array();
+	for (size_t i = 0; i < hiring->models.count; i++) {
+		json_array_append_new(models, json_string(hiring->models.items[i]));
+	}
+	json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:o}", "bot", hiring->name, "template",
+		hiring->template_id, "platform", hiring->platform, "file", path, "models", models);
 	if (all && welcome) {
 		char *hook = qg_str_printf("/hook/%s", hiring->name);
 		char *say = *welcome->code ? qg_str_printf("/绑定 %s", welcome->code) : NULL;
@@ -248,11 +306,24 @@ static void say_welcome(
 		say_steps(stdout, steps);
 	}
 	if (*welcome->code) {
-		printf("绑定管理员：15 分钟内在单聊里发给它 to become its admin, send it in a "
-		       "direct chat:\n\n  /绑定 %s\n\n",
-			welcome->code);
-		puts("然后在群里 then in the group: @它 /启用");
+		qg_cli_say_code(welcome);
+		printf("过期了用 expired? qungong bind %s\n", name);
 	}
+}
+
+static void say_models(const struct hiring *hiring)
+{
+	if (hiring->models.count == 0) {
+		return;
+	}
+	fputs("用的模型 models: ", stdout);
+	for (size_t i = 0; i < hiring->models.count; i++) {
+		printf("%s%s", i > 0 ? " → " : "", hiring->models.items[i]);
+	}
+	printf("（前面的答不了才问后面的；问题会发给它们，要改就改 bots.d/%s.yaml 里的 models，写 "
+	       "[] "
+	       "就只查问答和手册。asked in this order; `models: []` in its file for none）\n",
+		hiring->name);
 }
 
 static void say_next(const struct hiring *hiring, const char *path,
@@ -260,6 +331,7 @@ static void say_next(const struct hiring *hiring, const char *path,
 {
 	const struct qg_config *config = hiring->config;
 	printf("\n%s 已写入 %s\n", hiring->name, path);
+	say_models(hiring);
 	printf("下一步 next:\n"
 	       "  qungong test %s      先考一考它 its golden questions\n"
 	       "  qungong chat %s      在终端里聊 talk to it here\n"
@@ -282,7 +354,7 @@ static int show_next(struct hiring *hiring, const char *path)
 	struct qg_welcome welcome;
 	json_t *steps = web ? NULL : qg_cli_steps_after(hiring->platform, hiring->name);
 	if (!web) {
-		qg_cli_welcome(hiring->cli, hiring->config, hiring->name, &welcome);
+		qg_cli_welcome(hiring->cli, hiring->config, hiring->name, true, &welcome);
 	}
 	int code = QG_CLI_DONE;
 	if (hiring->cli->json) {
@@ -294,13 +366,16 @@ static int show_next(struct hiring *hiring, const char *path)
 	return code;
 }
 
-static int hire(struct hiring *hiring)
+static int try_hire(struct hiring *hiring)
 {
 	struct qg_new_bot bot = {hiring->name, hiring->template_id, hiring->platform,
-		hiring->answers, hiring->options};
+		hiring->answers, json_deep_copy(hiring->options), &hiring->models};
 	char *path = NULL;
+	if (!bot.options) {
+		return qg_cli_say(hiring->cli, QG_CLI_FAILED, "out of memory");
+	}
 	int code = qg_cli_write_secrets(hiring->cli, hiring->config_dir, hiring->name,
-		qg_adapter_find(hiring->platform), hiring->options, &hiring->secrets);
+		qg_adapter_find(hiring->platform), bot.options, &hiring->secrets);
 	if (code == QG_CLI_DONE) {
 		code = qg_cli_write_bot(hiring->cli, hiring->config_dir, &bot, &path);
 	}
@@ -312,8 +387,70 @@ static int hire(struct hiring *hiring)
 	} else {
 		code = show_next(hiring, path);
 	}
+	json_decref(bot.options);
 	free(path);
 	return code;
+}
+
+/* Takes out of values what the config refused by name (NULL: all of it); the keys are added to again. */
+static void forget_refused(const char *refused, json_t *values, struct qg_strings *again)
+{
+	void *next;
+	const char *key;
+	json_t *value;
+	json_object_foreach_safe(values, next, key, value)
+	{
+		QG_AUTO(qg_str_free) char *place = qg_str_printf(".%s:", key);
+		if (place && (!refused || strstr(refused, place)) &&
+			qg_strings_add(again, key) == QG_OK) {
+			json_object_del(values, key);
+		}
+	}
+}
+
+/* What was refused is asked again, and all else is kept. Where no answer is to blame by name, it is the account as a
+ * whole: an app that another bot has. */
+static int ask_again(struct hiring *hiring)
+{
+	struct qg_strings again = {0}, given = {0};
+	fputs("配置没有通过，请把有问题的再填一遍（Ctrl-C 放弃）。Please answer again what was "
+	      "refused.\n",
+		stderr);
+	forget_refused(hiring->refused, hiring->options, &again);
+	forget_refused(hiring->refused, hiring->answers, &again);
+	if (again.count == 0) {
+		forget_refused(NULL, hiring->options, &again);
+	}
+	int code = question(hiring, &given, &again);
+	qg_strings_finish(&again);
+	return code;
+}
+
+/* An endpoint that this bot may not ask (no price and a budget, say) is no reason not to hire it. */
+static bool blames_models(const struct hiring *hiring)
+{
+	return hiring->models.count > 0 && strstr(hiring->refused, ".models") != NULL;
+}
+
+static int hire(struct hiring *hiring)
+{
+	for (;;) {
+		int code = try_hire(hiring);
+		if (code != QG_CLI_WRONG || !hiring->refused) {
+			return code;
+		}
+		if (blames_models(hiring)) {
+			qg_strings_finish(&hiring->models);
+			fputs("不写 models 再试一次：它先只查问答和手册。Trying without models.\n",
+				stderr);
+		} else if (!isatty(STDIN_FILENO) || strcmp(hiring->platform, "web") == 0) {
+			return code;
+		} else if ((code = ask_again(hiring)) != QG_CLI_DONE) {
+			return code;
+		}
+		free(hiring->refused);
+		hiring->refused = NULL;
+	}
 }
 
 static int run(struct qg_cli *cli)
@@ -335,12 +472,16 @@ static int run(struct qg_cli *cli)
 	code = code == QG_CLI_DONE ? choose_platform(&hiring, platform) : code;
 	code = code == QG_CLI_DONE ? choose_template(&hiring, template_id) : code;
 	code = code == QG_CLI_DONE ? choose_name(&hiring, name) : code;
-	code = code == QG_CLI_DONE ? credentials(&hiring, &answers) : code;
-	code = code == QG_CLI_DONE ? interview(&hiring, &answers) : code;
+	code = code == QG_CLI_DONE ? ask_all(&hiring, &answers) : code;
+	if (code == QG_CLI_DONE && !choose_models(&hiring)) {
+		code = qg_cli_say(cli, QG_CLI_FAILED, "out of memory");
+	}
 	code = code == QG_CLI_DONE ? hire(&hiring) : code;
 	qg_config_release(hiring.config);
 	qg_strings_finish(&answers);
 	qg_strings_finish(&hiring.secrets);
+	qg_strings_finish(&hiring.models);
+	free(hiring.refused);
 	json_decref(hiring.answers);
 	json_decref(hiring.options);
 	free(hiring.config_dir);
@@ -359,8 +500,12 @@ const struct qg_verb qg_cli_hire = {"hire",
 	"secrets/\n"
 	"--answers   KEY=VALUE，可重复，代替提问；没有终端时用它。密钥只收 "
 	"KEY=file:路径，或从标准输入读\n"
-	"最后打印一个六位绑定码：15 分钟内谁在单聊里把它发给机器人，谁就是管理员。\n\n"
+	"最后打印一个六位绑定码：15 分钟内谁在单聊里把它发给机器人，谁就是管理员；过期了用 qungong "
+	"bind "
+	"再要一个。\nqungong.yaml 里的模型按顺序写进它的 models（境外的除外）。\n\n"
 	"Writes bots.d/NAME.yaml and never over one that is there. --answers stands in for the "
 	"questions; a\nsecret is read from standard input, or named as KEY=file:PATH. Ends with a "
-	"code: who sends it to the\nbot in a direct chat within 15 minutes becomes its admin.\n",
+	"code: who sends it to the\nbot in a direct chat within 15 minutes becomes its admin; "
+	"`qungong bind` "
+	"makes another. The endpoints of\nqungong.yaml (but those abroad) become its models.\n",
 	run};

@@ -14,18 +14,21 @@ struct qg_tree;
 /* Asks a question at the terminal or reads the next line of standard input: trimmed, yours to free; NULL at its end
  * or for no memory. */
 char *qg_cli_ask(const char *format, ...) QG_PRINTF(1, 2);
-/* Fills answers (an object) with what given (K=V) says and the rest asked. QG_CLI_DONE or the exit code. */
-QG_MUST_CHECK int qg_cli_interview(const struct qg_cli *cli, const struct qg_tree *interview,
-	const struct qg_strings *given, json_t *answers);
+/* Adds a sentence to what is wrong: all of it is said at once, at the end. */
+void qg_cli_note(struct qg_strings *wrong, const char *format, ...) QG_PRINTF(2, 3);
+/* Fills answers (an object) with what given (K=V) says and the rest asked; what it has already is not asked. again:
+ * NULL, or the keys that were refused, and only what is required is asked besides. */
+void qg_cli_interview(const struct qg_tree *interview, const struct qg_strings *given,
+	const struct qg_strings *again, json_t *answers, struct qg_strings *wrong);
 
 /* ---- credentials.c ---- */
 
 /* Asks at the terminal without showing what is typed; else as qg_cli_ask(). */
 char *qg_cli_ask_hidden(const char *format, ...) QG_PRINTF(1, 2);
 /* Moves the keys of the platform out of given (K=V) into options, an object, and asks for the rest that is required
- * or secret. QG_CLI_DONE or the exit code. */
-QG_MUST_CHECK int qg_cli_credentials(const struct qg_cli *cli, const struct qg_adapter *adapter,
-	struct qg_strings *given, json_t *options);
+ * or secret; what options has already is not asked. again: as above. */
+void qg_cli_credentials(const struct qg_adapter *adapter, struct qg_strings *given,
+	const struct qg_strings *again, json_t *options, struct qg_strings *wrong);
 /* Writes secret options to files of their own in secrets/ beside the config and puts "file:..." in their place. The
  * paths are added to made. */
 QG_MUST_CHECK int qg_cli_write_secrets(const struct qg_cli *cli, const char *config_dir,
@@ -41,9 +44,12 @@ struct qg_welcome {
 	enum qg_status probe;
 	char words[256]; /* of the probe */
 };
-/* Offers a code by which somebody becomes admin, and asks the platform whether the credentials work. */
+/* Offers a code by which somebody becomes admin (an earlier one ends), and, if it probes, asks the platform whether
+ * the credentials work. */
 void qg_cli_welcome(const struct qg_cli *cli, struct qg_config *config, const char *bot,
-	struct qg_welcome *welcome_out);
+	bool probes, struct qg_welcome *welcome_out);
+/* What to do with the code. */
+void qg_cli_say_code(const struct qg_welcome *welcome);
 
 /* ---- steps.c ---- */
 
@@ -51,6 +57,8 @@ void qg_cli_welcome(const struct qg_cli *cli, struct qg_config *config, const ch
  * reference; NULL for a platform without. bot may be NULL before. */
 json_t *qg_cli_steps_before(const char *platform);
 json_t *qg_cli_steps_after(const char *platform, const char *bot);
+/* Two keys of which the adapter demands one, and NULL; NULL for a platform without. */
+const char *const *qg_cli_one_of(const char *platform);
 
 /* ---- bot_file.c ---- */
 
@@ -61,6 +69,7 @@ struct qg_new_bot {
 	const char *name, *template_id, *platform;
 	json_t *answers;
 	json_t *options; /* of the platform */
+	const struct qg_strings *models;
 };
 
 /* Writes bots.d/NAME.yaml beside the config, and the config itself where there is none; never over anything.

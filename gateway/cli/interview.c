@@ -25,6 +25,18 @@ char *qg_cli_ask(const char *format, ...)
 						    : qg_str_copy("");
 }
 
+void qg_cli_note(struct qg_strings *wrong, const char *format, ...)
+{
+	char words[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	if (qg_strings_add(wrong, words) != QG_OK) {
+		fprintf(stderr, "qungong: %s\n", words);
+	}
+}
+
 static const char *text_of(const struct qg_tree *tree, const char *key)
 {
 	const struct qg_tree *value = qg_tree_get(tree, key);
@@ -41,7 +53,7 @@ static bool asks_for(const struct qg_tree *interview, const char *key)
 	return false;
 }
 
-static int say_unknown(const struct qg_cli *cli, const struct qg_tree *interview, const char *key)
+static void note_unknown(const struct qg_tree *interview, const char *key, struct qg_strings *wrong)
 {
 	char names[512] = "";
 	for (size_t i = 0; interview && i < interview->count; i++) {
@@ -49,74 +61,65 @@ static int say_unknown(const struct qg_cli *cli, const struct qg_tree *interview
 		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
 			text_of(interview->items[i], "key"));
 	}
-	return qg_cli_say(cli, QG_CLI_WRONG,
-		"--answers: the template does not ask for '%s'; it asks for: %s", key, names);
+	qg_cli_note(wrong, "--answers: the template does not ask for '%s'; it asks for: %s", key,
+		names);
 }
 
 /* K=V of the command line. */
-static int take_given(const struct qg_cli *cli, const struct qg_tree *interview,
-	const struct qg_strings *given, json_t *answers)
+static void take_given(const struct qg_tree *interview, const struct qg_strings *given,
+	json_t *answers, struct qg_strings *wrong)
 {
 	for (size_t i = 0; i < given->count; i++) {
 		const char *equals = strchr(given->items[i], '=');
+		QG_AUTO(qg_str_free)
 		char *key =
 			equals ? qg_str_copy_n(given->items[i], (size_t)(equals - given->items[i]))
 			       : NULL;
-		int code = QG_CLI_DONE;
 		if (!key) {
-			code = qg_cli_say(cli, QG_CLI_WRONG,
-				"--answers '%s' is not of the form key=value", given->items[i]);
+			qg_cli_note(wrong, "--answers '%s' is not of the form key=value",
+				given->items[i]);
 		} else if (!asks_for(interview, key)) {
-			code = say_unknown(cli, interview, key);
+			note_unknown(interview, key, wrong);
 		} else if (json_object_set_new(answers, key, json_string(equals + 1)) != 0) {
-			code = qg_cli_say(
-				cli, QG_CLI_WRONG, "the answer to '%s' is no UTF-8 text", key);
-		}
-		free(key);
-		if (code != QG_CLI_DONE) {
-			return code;
+			qg_cli_note(wrong, "the answer to '%s' is no UTF-8 text", key);
 		}
 	}
-	return QG_CLI_DONE;
 }
 
 /* One question, until it has an answer or need not have one. */
-static int ask_one(
-	const struct qg_cli *cli, const struct qg_tree *item, bool required, json_t *answers)
+static void ask_one(
+	const struct qg_tree *item, bool required, json_t *answers, struct qg_strings *wrong)
 {
 	const char *key = text_of(item, "key");
 	for (;;) {
 		char *answer = qg_cli_ask("%s\n  例 example: %s%s\n> ", text_of(item, "ask"),
 			text_of(item, "example"), required ? "" : "（可留空 may stay empty）");
-		if (!answer) {
-			return required
-				       ? qg_cli_say(cli, QG_CLI_WRONG,
-						 "'%s' needs an answer: --answers %s=...", key, key)
-				       : QG_CLI_DONE;
-		}
-		bool empty = !*answer;
-		if (!empty && json_object_set_new(answers, key, json_string(answer)) != 0) {
-			empty = true;
-		}
+		bool ended = !answer;
+		bool taken = answer && *answer &&
+			     json_object_set_new(answers, key, json_string(answer)) == 0;
 		free(answer);
-		if (!empty || !required) {
-			return QG_CLI_DONE;
+		if (ended && required) {
+			qg_cli_note(wrong, "'%s' needs an answer: --answers %s=...", key, key);
+		}
+		if (ended || taken || !required) {
+			return;
 		}
 	}
 }
 
-int qg_cli_interview(const struct qg_cli *cli, const struct qg_tree *interview,
-	const struct qg_strings *given, json_t *answers)
+void qg_cli_interview(const struct qg_tree *interview, const struct qg_strings *given,
+	const struct qg_strings *again, json_t *answers, struct qg_strings *wrong)
 {
-	int code = take_given(cli, interview, given, answers);
+	take_given(interview, given, answers, wrong);
 	bool terminal = isatty(STDIN_FILENO);
-	for (size_t i = 0; code == QG_CLI_DONE && interview && i < interview->count; i++) {
+	for (size_t i = 0; interview && i < interview->count; i++) {
 		const struct qg_tree *item = interview->items[i];
 		bool required = qg_str_equal(text_of(item, "required"), "true");
+		const char *key = text_of(item, "key");
 		/* without a terminal only what cannot be left out is worth a line */
-		if (!json_object_get(answers, text_of(item, "key")) && (required || terminal)) {
-			code = ask_one(cli, item, required, answers);
+		bool wanted = required || (again ? qg_strings_has(again, key) : terminal);
+		if (wanted && !json_object_get(answers, key)) {
+			ask_one(item, required, answers, wrong);
 		}
 	}
-	return code;
 }

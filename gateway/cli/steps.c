@@ -7,6 +7,7 @@
 struct steps {
 	const char *platform;
 	const char *const *before, *const *after; /* end with NULL; @ is the bot's name */
+	const char *const *one_of;		  /* at least one of them must be there */
 };
 
 static const char *const feishu_before[] = {
@@ -28,7 +29,9 @@ static const char *const feishu_after[] = {
 	"要新版本。",
 	"在群里：设置 → 群机器人 → 添加机器人，搜它的名字。", NULL};
 
-static const struct steps all[] = {{"feishu", feishu_before, feishu_after}};
+static const char *const feishu_one_of[] = {"encrypt_key", "verification_token", NULL};
+
+static const struct steps all[] = {{"feishu", feishu_before, feishu_after, feishu_one_of}};
 
 static json_t *fill(const char *const *lines, const char *bot)
 {
@@ -68,4 +71,10 @@ json_t *qg_cli_steps_after(const char *platform, const char *bot)
 {
 	const struct steps *steps = find(platform);
 	return steps ? fill(steps->after, bot) : NULL;
+}
+
+const char *const *qg_cli_one_of(const char *platform)
+{
+	const struct steps *steps = find(platform);
+	return steps ? steps->one_of : NULL;
 }

@@ -275,9 +275,15 @@ int qg_usage_print_table(
 
 /* ---- CSV ---- */
 
-/* A spreadsheet takes what begins so for a formula, and ids come from outside. */
-static void print_field(const char *text)
+/* A spreadsheet takes what begins so for a formula, and a terminal what begins with ESC for an order; ids come from
+ * outside. */
+static void print_field(const char *value)
 {
+	QG_AUTO(qg_str_free) char *safe = qg_str_copy(value);
+	const char *text = safe != NULL ? safe : "";
+	if (safe != NULL) {
+		qg_utf8_flatten(safe);
+	}
 	bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
 	if (!formula && strpbrk(text, ",\"\r\n") == NULL) {
 		fputs(text, stdout);

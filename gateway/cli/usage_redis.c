@@ -47,9 +47,12 @@ static int take_page(const struct qg_cli *cli, const struct qg_redis_reply *page
 	struct qg_usage_rows *rows, char from[64])
 {
 	for (size_t i = 0; i < page->count; i++) {
-		const struct qg_redis_reply *row = row_of(&page->items[i]);
+		const struct qg_redis_reply *element = &page->items[i], *row = row_of(element);
+		if (element->count > 0 && element->items[0].type == QG_REPLY_STRING) {
+			snprintf(from, 64, "(%s", element->items[0].text);
+		}
 		if (row == NULL) {
-			continue;
+			continue; /* not ours, but passed: the next page begins behind it */
 		}
 		if (rows->count >= ROWS_MOST || !add_row(rows, row)) {
 			return qg_cli_say(cli, QG_CLI_FAILED, "%s",
@@ -58,7 +61,6 @@ static int take_page(const struct qg_cli *cli, const struct qg_redis_reply *page
 					  "into the ledger's files; see `ledger: true`"
 					: "out of memory");
 		}
-		snprintf(from, 64, "(%s", page->items[i].items[0].text);
 	}
 	return QG_CLI_DONE;
 }

@@ -1,6 +1,6 @@
 /* welcome.c - a bot that was just hired: a code for its first admin, and a question to its platform.
  *
- * The code goes into the Redis of the config, the running one or a private one started for this moment. Whether the
+ * The code (later ones by `qungong bind`) goes into the Redis of the config, the running one or a private one started for this moment. Whether the
  * credentials work is asked by the adapter itself, over a bot that is never started. */
 #include "hire.h"
 
@@ -93,6 +93,13 @@ static void offer_code(struct visit *visit, const struct qg_cli_store *store)
 	}
 }
 
+void qg_cli_say_code(const struct qg_welcome *welcome)
+{
+	printf("绑定管理员：15 分钟内在单聊里发给它 to become its admin, send it in a direct "
+	       "chat:\n\n  /绑定 %s\n\n然后在群里 then in the group: @它 /启用\n",
+		welcome->code);
+}
+
 /* ---- the platform ---- */
 
 static void on_receive(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn stored, void *arg)
@@ -166,7 +173,7 @@ static void ask_platform(struct visit *visit, const struct qg_adapter *adapter)
 /* ---- both ---- */
 
 void qg_cli_welcome(const struct qg_cli *cli, struct qg_config *config, const char *bot,
-	struct qg_welcome *welcome_out)
+	bool probes, struct qg_welcome *welcome_out)
 {
 	*welcome_out = (struct qg_welcome){0};
 	struct visit visit = {.cli = cli,
@@ -180,7 +187,7 @@ void qg_cli_welcome(const struct qg_cli *cli, struct qg_config *config, const ch
 		offer_code(&visit, store);
 	}
 	const struct qg_adapter *adapter = qg_adapter_find(visit.bot_config->platform);
-	if (visit.timer && adapter && adapter->probe) {
+	if (probes && visit.timer && adapter && adapter->probe) {
 		visit.http = qg_cli_http_client(cli, visit.loop);
 		if (visit.http) {
 			ask_platform(&visit, adapter);

@@ -2,7 +2,7 @@
  *
  * Every gateway has every bot, for webhooks may arrive at any; only the owner of its link starts it and sends. A
  * changed bot runs beside its successor until what it was sending has ended. */
-#include "gateway.h"
+#include "sending.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +158,7 @@ static void destroy(struct bot *bot)
 		bot->bot.adapter->finish(&bot->bot);
 	}
 	link_destroy(bot->link);
+	notice_forget(bot);
 	free(bot->bot.state);
 	free(bot->account);
 	qg_role_release(bot->role);

@@ -9,11 +9,12 @@
 #include "qg/role.h"
 
 enum {
-	LOOK_MS = 1000,	  /* at leases, and at out lists whose time has come */
-	RENEW_MS = 2000,  /* a lease */
-	SEND_MS = 5000,	  /* no send when the last confirmed renewal was sent longer ago */
-	TAKE_MS = 8000,	  /* a renewal that stands still so long belongs to a dead gateway */
-	HOLD_MS = 2000,	  /* how long a platform that redelivers waits for our answer */
+	LOOK_MS = 1000,	 /* at leases, and at out lists whose time has come */
+	RENEW_MS = 2000, /* a lease */
+	SEND_MS = 5000,	 /* no send when the last confirmed renewal was sent longer ago */
+	TAKE_MS = 8000,	 /* a renewal that stands still so long belongs to a dead gateway */
+	HOLD_MS =
+		1500, /* how long a platform that redelivers waits for our answer, and one look more */
 	HELD_MOST = 1000, /* messages of a bot whose platform does not, kept until stored */
 	HELD_BYTES = 8 * 1024 * 1024,
 	FLYING_MOST = 20000, /* messages of a bot whose platform does, being stored */
@@ -21,7 +22,10 @@ enum {
 	CALM_LOOKS = 10,       /* an out list is read without a bell every so many looks */
 	HEADS = 64,	       /* chats of a bot sent to at once */
 	WAIT_MOST_MS = 600000, /* how long a reply may be put off */
-	STOP_MS = 300, /* of a drain's time: what bots need to stop once their sends are done */
+	TOLD_MOST = 16,	       /* chats of a bot ... */
+	TOLD_MS =
+		3600000, /* ... about whose dead letters admins hear no more than once in so long */
+	STOP_MS = 300,	 /* of a drain's time: what bots need to stop once their sends are done */
 };
 
 /* Who may hear and send for an account: the lease and the clock behind it. */
@@ -38,6 +42,12 @@ struct link {
 	uint64_t seen_since;
 	int64_t kicked_until;
 	struct bot *bot;
+};
+
+/* A chat whose dead letters admins heard of lately. */
+struct told {
+	char *chat;
+	uint64_t at; /* mono ms */
 };
 
 /* A bot of the config in force, or one that is just ending. */
@@ -65,6 +75,8 @@ struct bot {
 	bool looking, look_again;
 	int64_t next_due; /* wall ms of the next waiting chat, 0 none */
 	unsigned calm;
+	struct told told[TOLD_MOST]; /* a ring */
+	unsigned told_next;
 	struct qg_metric *received, *duplicates, *unselected, *refused, *sent, *repeated, *buried,
 		*paced;
 };

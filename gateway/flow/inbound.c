@@ -2,7 +2,8 @@
  *
  * Messages wait in order of arrival until Redis confirms them. When a connection breaks, nobody knows which of
  * them ran: all go again, in order, and the dedupe key makes the second copy harmless. A platform that redelivers
- * hears "not stored" after two seconds and comes again; for one that does not they are held, up to a ceiling. */
+ * hears "not stored" within its three seconds and comes again; for one that does not they are held, up to a
+ * ceiling. */
 #include "gateway.h"
 
 #include <stdlib.h>
@@ -256,6 +257,7 @@ void inbound_finish(struct bot *bot)
 {
 	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
 		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
+		qg_loop_undefer(bot->bot.loop, answer_later, inbound);
 		answer(inbound, QG_CANCELLED);
 		qg_list_remove(&inbound->item);
 		qg_message_destroy(inbound->message);

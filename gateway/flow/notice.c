@@ -2,7 +2,8 @@
  *
  * A notice is a reply of the bot's own to each admin, by name of the dead one: the same again while it stands in the
  * out list is no second one. It answers no message, and by that all notices are known, also the worker's: about a
- * notice there is none, and where a platform lets no bot write first it must not come out in a group instead. */
+ * notice there is none, and where a platform lets no bot write first it must not come out in a group instead. A group
+ * that takes no answers kills one after the other: the first is told, the rest is seen with the dead letters. */
 #include "sending.h"
 
 #include <stdlib.h>
@@ -23,9 +24,32 @@ bool notice_has_no_way(const struct sending *sending)
 	       !sending->bot->bot.adapter->can.writes_first;
 }
 
+/* Whether that chat was told of lately; from now on it was. */
+static bool was_told(struct bot *bot, const char *chat)
+{
+	uint64_t now = qg_clock_mono();
+	for (unsigned i = 0; i < TOLD_MOST; i++) {
+		if (qg_str_equal(bot->told[i].chat, chat) && now - bot->told[i].at < TOLD_MS) {
+			return true;
+		}
+	}
+	struct told *oldest = &bot->told[bot->told_next++ % TOLD_MOST];
+	free(oldest->chat);
+	*oldest = (struct told){.chat = qg_str_copy(chat), .at = now};
+	return false;
+}
+
+void notice_forget(struct bot *bot)
+{
+	for (unsigned i = 0; i < TOLD_MOST; i++) {
+		free(bot->told[i].chat);
+	}
+}
+
 bool notice_is_due(const struct sending *sending)
 {
-	return sending->bot->bot.adapter->can.writes_first && !is_notice(sending->reply);
+	return sending->bot->bot.adapter->can.writes_first && !is_notice(sending->reply) &&
+	       !was_told(sending->bot, sending->chat);
 }
 
 /* Takes text; NULL for no memory. */

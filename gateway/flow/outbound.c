@@ -34,6 +34,18 @@ static bool is_under_way(const struct bot *bot, const char *chat)
 	return false;
 }
 
+/* The names of the chats that are being sent to, borrowed, at most HEADS of them. */
+static size_t name_under_way(const struct bot *bot, const char *chats[HEADS])
+{
+	size_t count = 0;
+	QG_LIST_FOR_EACH (item, &bot->sendings) {
+		if (count < HEADS) {
+			chats[count++] = QG_CONTAINER(item, struct sending, item)->chat;
+		}
+	}
+	return count;
+}
+
 /* The looks come once a second; what is due before the next one has a timer. */
 static void wake_in_time(struct qg_gateway *gateway, int64_t due)
 {
@@ -98,12 +110,18 @@ void outbound_look(struct bot *bot)
 		!link_may_send(bot->link)) {
 		return;
 	}
+	const char *under_way[HEADS];
+	size_t count = name_under_way(bot, under_way);
+	if (count == HEADS) {
+		return; /* the end of each looks again */
+	}
 	int64_t now = qg_clock_wall();
 	bot->calm = 0;
 	bot->looking = true;
 	bot->look_again = false;
 	qg_out_heads(bot->gateway->core->queue, bot->bot.name, bot->link->epoch,
-		was_set_back(bot, now) ? bot->next_due : now, HEADS, heads_read, bot);
+		was_set_back(bot, now) ? bot->next_due : now, HEADS - (unsigned)count, under_way,
+		count, heads_read, bot);
 }
 
 void outbound_resend(struct bot *bot)

@@ -129,6 +129,12 @@ enum plan_step plan_next(enum qg_status status, enum qg_form form, unsigned atte
 	}
 }
 
+unsigned plan_attempts(enum qg_status status, unsigned attempts, int64_t age_ms)
+{
+	bool is_rate = status == QG_BUSY && age_ms < PLAN_RATE_MS;
+	return is_rate && attempts >= PLAN_RATE_ATTEMPTS_MOST ? attempts : attempts + 1;
+}
+
 unsigned plan_wait_ms(unsigned attempts)
 {
 	return retry_ms[attempts > RETRIES ? RETRIES - 1 : attempts > 0 ? attempts - 1 : 0];

@@ -6,7 +6,11 @@
 
 #include "qg/adapter.h"
 
-enum { PLAN_ATTEMPTS_MOST = 12 };
+enum {
+	PLAN_ATTEMPTS_MOST = 12,
+	PLAN_RATE_ATTEMPTS_MOST = 4, /* of those, for rates alone ... */
+	PLAN_RATE_MS = 6 * 3600000,  /* ... while the reply is no older */
+};
 
 /* The texts of a reply's messages, in order, at least one; NULL for no memory. */
 json_t *plan_parts(const struct qg_reply *reply, const struct qg_ability *can);
@@ -23,6 +27,9 @@ enum plan_step {
 };
 /* After a send of a part in that form; attempts: how many failed before. */
 enum plan_step plan_next(enum qg_status status, enum qg_form form, unsigned attempts);
+/* How many attempts count as failed once one more ended with that status. A rate limit is no failure of the reply: it
+ * makes the waits longer, but a storm of them uses up no more than the first few. */
+unsigned plan_attempts(enum qg_status status, unsigned attempts, int64_t age_ms);
 /* The wait before the next attempt, after so many failed ones (from 1). */
 unsigned plan_wait_ms(unsigned attempts);
 

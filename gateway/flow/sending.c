@@ -236,19 +236,23 @@ static void bury(struct sending *sending, const char *reason, bool tell)
 
 static void put_off(struct sending *sending, enum qg_status status, unsigned wait_ms)
 {
-	sending->attempts++;
-	unsigned wait = wait_ms > 0 ? wait_ms : plan_wait_ms(sending->attempts);
+	int64_t age = qg_clock_wall() - sending->reply->stored_at;
+	sending->attempts = plan_attempts(status, sending->attempts, age);
+	unsigned own = plan_wait_ms(sending->attempts);
+	/* what a platform says of its rates is the least: where it was not enough, more */
+	bool is_longer = status == QG_BUSY && own > wait_ms;
+	unsigned wait = wait_ms > 0 && !is_longer ? wait_ms : own;
 	sending->stage = WAITING;
 	sending->until = qg_clock_wall() + (wait < WAIT_MOST_MS ? wait : WAIT_MOST_MS);
 	qg_log_warn(sending->bot->bot.name, "reply %s is sent again later: %s", sending->id,
 		qg_status_text(status));
 }
 
-/* The platform showed nothing: the same part in the next form, at once. */
+/* This time the platform showed nothing: the same part in the next form, at once. An earlier try whose outcome is not
+ * known stays so. */
 static void make_plainer(struct sending *sending)
 {
 	sending->form++;
-	sending->repeated = false;
 	sending->stage = WAITING;
 	sending->until = 0;
 }

@@ -45,8 +45,11 @@ void sending_free(struct sending *sending);
 /* notice.c: makes the notices about a reply that cannot be delivered; false for none or no memory. bound: users who
  * became admins by a code. */
 bool notice_make(struct sending *sending, const char *const *bound, size_t count);
-/* Whether anybody is to be told: not of a notice, and only where the platform lets a bot write first. */
+/* Whether anybody is to be told: not of a notice, only where the platform lets a bot write first, and of a chat not
+ * again and again. True is given once: it counts as told. */
 bool notice_is_due(const struct sending *sending);
+/* At the bot's end: what it was told of. */
+void notice_forget(struct bot *bot);
 /* It is a notice, and its platform lets no bot write first. */
 bool notice_has_no_way(const struct sending *sending);
 void notice_finish(struct sending *sending);

@@ -39,10 +39,19 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* Right before the request goes out. libcurl sends a request again by itself where a pooled
+/* libcurl sends a request again by itself where a pooled
  * connection died before any byte of an answer; that is how connections the server closed while
- * they were idle are noticed, but the same happens where a server dies over a request. So only a
- * prompt failure is taken for the first, unless the method is harmless twice. */
+ * they were idle are noticed, but the same happens where a server dies over a request. So only one
+ * prompt failure is taken for the first, unless the method is harmless twice; a stream of HTTP/2 goes again
+ * where the server says that it was not begun. */
+static bool may_go_again(const struct qg_fetch *fetch, uint64_t now)
+{
+	bool prompt = now - fetch->sent_ms <= REPEAT_WITHIN_MS;
+	bool first = fetch->repeats == 0 || fetch->multi == &fetch->client->h2;
+	return fetch->repeatable || (prompt && first);
+}
+
+/* Right before the request goes out. */
 static int on_sending(void *arg, char *to, char *from, int to_port, int from_port)
 {
 	struct qg_fetch *fetch = arg;
@@ -51,12 +60,15 @@ static int on_sending(void *arg, char *to, char *from, int to_port, int from_por
 	if (fetch->cancelled) {
 		return CURL_PREREQFUNC_ABORT;
 	}
-	if (fetch->sent_ms && !fetch->repeatable && now - fetch->sent_ms > REPEAT_WITHIN_MS) {
+	if (fetch->sent_ms && !may_go_again(fetch, now)) {
 		fetch->words = "the connection closed before an answer";
 		give_up(fetch, QG_FETCH_BROKEN);
 		return CURL_PREREQFUNC_ABORT;
 	}
-	if (!fetch->sent_ms) {
+	if (fetch->sent_ms) {
+		fetch->repeats++;
+		fetch->client->counts.repeated++;
+	} else {
 		fetch->sent_ms = now ? now : 1;
 	}
 	fetch->state = FETCH_SENT;

@@ -10,7 +10,7 @@
 /* Streams of one connection; servers commonly allow this many. */
 #define MAX_STREAMS 100L
 /* Idle connections kept beside those in use. */
-#define SPARE_CONNECTIONS 64
+#define SPARE_CONNECTIONS 128
 #define HOST_CONNECTIONS_AT_LEAST 1
 
 /* ---- the end of things ---- */

@@ -106,10 +106,11 @@ struct qg_fetch {
 	struct fetch_multi *multi;   /* NULL while in none */
 	enum fetch_state state;
 	bool gathers, http1;
-	bool told;	 /* ended() is running or was */
-	bool repeatable; /* the method is harmless twice */
-	bool cancelled;	 /* inside a callback of libcurl; nobody is called any more */
-	bool connecting; /* makes a connection of its own; counted in the origin */
+	bool told;	  /* ended() is running or was */
+	bool repeatable;  /* the method is harmless twice */
+	unsigned repeats; /* of the request, by libcurl itself */
+	bool cancelled;	  /* inside a callback of libcurl; nobody is called any more */
+	bool connecting;  /* makes a connection of its own; counted in the origin */
 	bool head_done;
 	bool http2;
 	int status;

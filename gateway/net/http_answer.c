@@ -33,23 +33,12 @@ static const char *date_line(struct qg_http_server *server)
 	return server->date;
 }
 
-static void add_number(struct qg_buf *head, uint64_t number)
-{
-	char digits[20];
-	size_t at = sizeof(digits);
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	qg_buf_add(head, digits + at, sizeof(digits) - at);
-}
-
 #define ADD_TEXT(head, text) qg_buf_add(head, text, sizeof(text) - 1)
 
 static void add_status(struct qg_buf *head, int code)
 {
 	ADD_TEXT(head, "HTTP/1.1 ");
-	add_number(head, (uint64_t)code);
+	qg_buf_add_int(head, code);
 	qg_buf_add_char(head, ' ');
 	qg_buf_add_str(head, http_status_str((enum http_status)code));
 	ADD_TEXT(head, "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
@@ -76,7 +65,7 @@ static struct iovec make_head(struct qg_http_server *server, const struct qg_htt
 	add_type(head, type);
 	if (size >= 0) {
 		ADD_TEXT(head, "Content-Length: ");
-		add_number(head, (uint64_t)size);
+		qg_buf_add_int(head, size);
 		ADD_TEXT(head, "\r\n");
 	} else if (size == CHUNKED) {
 		ADD_TEXT(head, "Transfer-Encoding: chunked\r\n");

@@ -14,7 +14,7 @@
 #include "qg/str.h"
 
 /* Spare exchanges a server keeps, each with up to 20 KB of buffers. */
-#define MAX_SPARE 64
+#define MAX_SPARE 256
 /* All bodies of a server together may take as much memory as this many of the largest. Small ones,
  * and with them nearly every webhook, are taken even then: the limit over all connections bounds
  * them. */

@@ -218,6 +218,8 @@ struct qg_timer *qg_timer_create(struct qg_loop *loop, void (*fire)(void *arg), 
 	timer->fire = fire;
 	timer->arg = arg;
 	ev_init(&timer->ev, on_timer);
+	/* What has arrived is heard before anybody's patience ends: a process that stood still finds both at once. */
+	ev_set_priority(&timer->ev, EV_MINPRI + 1);
 	timer->ev.data = timer;
 	return timer;
 }
@@ -275,6 +277,25 @@ enum qg_status qg_loop_defer(struct qg_loop *loop, void (*call)(void *arg), void
 	}
 	calls->items[calls->count++] = (struct deferred){call, arg};
 	return QG_OK;
+}
+
+static void nothing(void *arg)
+{
+}
+
+static void forget_calls(struct calls *calls, void (*call)(void *arg), void *arg)
+{
+	for (size_t i = 0; i < calls->count; i++) {
+		if (calls->items[i].call == call && calls->items[i].arg == arg) {
+			calls->items[i].call = nothing;
+		}
+	}
+}
+
+void qg_loop_undefer(struct qg_loop *loop, void (*call)(void *arg), void *arg)
+{
+	forget_calls(&loop->deferred, call, arg);
+	forget_calls(&loop->running, call, arg);
 }
 
 static struct qg_watch *watch_create(

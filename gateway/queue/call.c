@@ -1,12 +1,12 @@
 /* call.c - arguments of script calls, and the words that scripts answer with. */
 #include "internal.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "qg/log.h"
+#include "qg/str.h"
 
 void call_init(struct call *call)
 {
@@ -66,8 +66,7 @@ void call_int(struct call *call, int64_t number)
 		return;
 	}
 	char *text = call->numbers[call->numbers_used++];
-	int size = snprintf(text, sizeof(call->numbers[0]), "%" PRId64, number);
-	call_bytes(call, text, (size_t)size);
+	call_bytes(call, text, qg_str_from_int64(number, text));
 }
 
 void call_fence(struct call *call, const struct qg_queue *queue, const struct qg_entry *entry)

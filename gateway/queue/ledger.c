@@ -1,8 +1,8 @@
 /* ledger.c - a call opened, closed, or saved: budgets are reserved before it is sent and settled by what it was.
  *
  * A customer's budget lies in another partition than the bot: no script sees both. It is reserved first and
- * settled first, so at every moment the open row of the bot says what became of the hold: a hold without a row is
- * released by the sweep (sweep.c). */
+ * settled last, so at every moment the bot's partition says what became of the hold: one whose call is closed there is
+ * settled as the close left word, one without a call is released, both by the sweep (sweep.c). */
 #include "booking.h"
 
 #include <stdlib.h>
@@ -131,50 +131,15 @@ static void add_near(struct booking *booking, const struct counter *counter, int
 	}
 }
 
-static void closed(void *arg, enum qg_status status, const struct qg_redis_reply *reply)
-{
-	struct booking *booking = arg;
-	status = reply_status(status, reply);
-	for (size_t i = 1; status == QG_OK && i + 1 < reply->count; i += 2) {
-		size_t index = (size_t)reply_int(reply, i);
-		if (index < booking->own_count) {
-			add_near(booking, &booking->own[index], reply_int(reply, i + 1));
-		}
-	}
-	end_closing(booking, status);
-}
-
-/* Adds what the book gets, for close and saved alike. */
-static void add_record(struct call *call, const struct booking *booking)
-{
-	call_str(call, booking->row);
-	call_str(call, booking->day);
-	call_str(call, booking->chat);
-	call_str(call, booking->user);
-	call_str(call, booking->used);
-}
-
-static void close_own(struct booking *booking)
-{
-	struct call call;
-	begin(&call, "close", booking);
-	add_record(&call, booking);
-	booking_add_counters(&call, booking);
-	call_go(&call, booking->queue, booking->partition, &qg_script_ledger, closed, booking);
-}
-
+/* What the customer's partition refuses is settled by the sweep: the call itself is booked. */
 static void settled(void *arg, enum qg_status status, const struct qg_redis_reply *reply)
 {
 	struct booking *booking = arg;
 	status = reply_status(status, reply);
-	if (is_unknown(status) || status == QG_BUSY) {
-		end_closing(booking, status);
-		return;
-	}
 	if (status == QG_OK && reply->count > 1) {
 		add_near(booking, &booking->customer, reply_int(reply, 1));
 	}
-	close_own(booking); /* what the customer's partition refuses must not keep the row open */
+	end_closing(booking, is_unknown(status) || status == QG_BUSY ? status : QG_OK);
 }
 
 static void settle(struct booking *booking)
@@ -188,17 +153,49 @@ static void settle(struct booking *booking)
 		booking);
 }
 
+static void closed(void *arg, enum qg_status status, const struct qg_redis_reply *reply)
+{
+	struct booking *booking = arg;
+	status = reply_status(status, reply);
+	for (size_t i = 1; status == QG_OK && i + 1 < reply->count; i += 2) {
+		size_t index = (size_t)reply_int(reply, i);
+		if (index < booking->own_count) {
+			add_near(booking, &booking->own[index], reply_int(reply, i + 1));
+		}
+	}
+	if (status == QG_OK && booking_has_customer(booking)) {
+		settle(booking);
+	} else {
+		end_closing(booking, status);
+	}
+}
+
+/* Adds what the book gets, for close and saved alike. */
+static void add_record(struct call *call, const struct booking *booking)
+{
+	call_str(call, booking->row);
+	call_str(call, booking->day);
+	call_str(call, booking->chat);
+	call_str(call, booking->user);
+	call_str(call, booking->used);
+}
+
 void qg_ledger_close(struct qg_queue *queue, const struct qg_call *call,
 	const struct qg_call_end *end, qg_closed_fn fn, void *arg)
 {
 	struct booking *booking =
 		booking_new(queue, call, qg_ledger_row(call, end, NULL), (void (*)(void))fn, arg);
 	booking_count(booking, &end->tokens, end->cost, call->price.currency);
+	struct call script;
+	begin(&script, "close", booking);
+	add_record(&script, booking);
 	if (booking_has_customer(booking)) {
-		settle(booking);
+		call_int(&script, booking->customer.amount);
 	} else {
-		close_own(booking);
+		call_str(&script, "");
 	}
+	booking_add_counters(&script, booking);
+	call_go(&script, queue, booking->partition, &qg_script_ledger, closed, booking);
 }
 
 void qg_ledger_saved(struct qg_queue *queue, const struct qg_call *call, const char *way,

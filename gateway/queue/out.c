@@ -96,12 +96,16 @@ static void heads_read(void *arg, enum qg_status status, const struct qg_redis_r
 }
 
 void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t epoch, int64_t now,
-	unsigned most, qg_heads_fn fn, void *arg)
+	unsigned most, const char *const *under_way, size_t under_way_count, qg_heads_fn fn,
+	void *arg)
 {
 	struct call call;
 	begin(&call, "heads", bot, epoch);
 	call_int(&call, now);
 	call_int(&call, most);
+	for (size_t i = 0; i < under_way_count; i++) {
+		call_str(&call, under_way[i]);
+	}
 	unsigned partition = qg_queue_partition(queue, bot);
 	call_go(&call, queue, partition, &qg_script_out, heads_read,
 		flight_new(queue, (void (*)(void))fn, arg, partition));

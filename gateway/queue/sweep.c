@@ -174,9 +174,13 @@ static void sweep_call(struct look *look, const char *id, const struct qg_redis_
 	const char *second = strchr(stored->text, '\n');
 	const char *row = second != NULL ? strchr(second + 1, '\n') : NULL;
 	size_t size = row != NULL ? stored->size - (size_t)(row + 1 - stored->text) : 0;
-	QG_AUTO(qg_str_free)
-	char *text = row != NULL ? qg_ledger_row_estimated(row + 1, size) : NULL;
+	QG_AUTO(qg_str_free) char *text = NULL;
+	enum qg_status status =
+		row != NULL ? qg_ledger_row_estimated(row + 1, size, &text) : QG_INVALID;
 	json_auto_t *json = text != NULL ? qg_json_parse(text, strlen(text), NULL) : NULL;
+	if (status == QG_NO_MEMORY || (text != NULL && json == NULL)) {
+		return; /* it stays open until a later look */
+	}
 	char used[USED_SIZE] = "";
 	if (json != NULL) {
 		row_figures(json, used);
@@ -228,12 +232,13 @@ static void state_told(void *arg, enum qg_status status, const struct qg_redis_r
 {
 	struct asking *asking = arg;
 	struct look *look = asking->look;
-	const char *state = status == QG_OK ? reply_text(reply, 0) : "";
-	if (look->sweep != NULL && (strcmp(state, "gone") == 0 || strcmp(state, "swept") == 0)) {
+	const char *state = status == QG_OK ? reply_text(reply, 0) : "open";
+	if (look->sweep != NULL && strcmp(state, "open") != 0) { /* gone, swept or closed */
 		struct call call;
 		call_init(&call);
 		call_str(&call, state);
 		call_str(&call, asking->id);
+		call_str(&call, reply_text(reply, 1));
 		look->under_way++;
 		call_go(&call, look->sweep->queue, look->partition, &qg_script_hold, hold_ended,
 			look);

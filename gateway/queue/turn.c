@@ -171,7 +171,8 @@ static char *times_text(const struct qg_due_item *item)
 	struct qg_buf buf;
 	qg_buf_init(&buf, 64 * 1024);
 	for (size_t i = 0; i < item->count; i++) {
-		qg_buf_printf(&buf, "%lld ", (long long)item->times[i]);
+		qg_buf_add_int(&buf, item->times[i]);
+		qg_buf_add_char(&buf, ' ');
 	}
 	return qg_buf_steal(&buf);
 }

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "qg/status.h"
 
@@ -27,6 +28,7 @@ void qg_buf_reset(struct qg_buf *buf);
 enum qg_status qg_buf_add(struct qg_buf *buf, const void *data, size_t size);
 enum qg_status qg_buf_add_str(struct qg_buf *buf, const char *text);
 enum qg_status qg_buf_add_char(struct qg_buf *buf, char c);
+enum qg_status qg_buf_add_int(struct qg_buf *buf, int64_t number);
 enum qg_status qg_buf_printf(struct qg_buf *buf, const char *format, ...) QG_PRINTF(2, 3);
 enum qg_status qg_buf_vprintf(struct qg_buf *buf, const char *format, va_list args) QG_PRINTF(2, 0);
 /* Room for size more bytes, to be written at data + size by the caller. */

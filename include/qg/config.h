@@ -35,8 +35,8 @@ struct qg_model_config {
 	char *script;				 /* absolute path of a scripted one's answers */
 	json_t *price;				 /* as written, or NULL */
 	bool has_price;				 /* own_price is what price says */
-	struct qg_price own_price;		 /* missing cached_input and cache_write are the input's */
-	int rank;				 /* of tier: 1 cheap, 2 standard (also without one), 3 strong */
+	struct qg_price own_price; /* missing cached_input and cache_write are the input's */
+	int rank;		   /* of tier: 1 cheap, 2 standard (also without one), 3 strong */
 	char *http_version, *region;
 	bool vision;
 	char *file; /* whose bots may name it: the bots.d file, NULL for all */
@@ -54,10 +54,11 @@ struct qg_bot_config {
 	enum qg_scope scope;
 	struct qg_strings chats, admins;
 	bool any_chat;	/* chats: any */
+	bool no_drafts; /* its platform shows nothing of an answer before it is whole */
 	json_t *duty;	/* array of {id, hours, days} (a bare id became {id}); never NULL */
 	json_t *people; /* object; never NULL */
 	int64_t answer_tokens;
-	json_t *budget; /* or NULL */
+	json_t *budget;		 /* or NULL */
 	struct qg_budget limits; /* what budget and the customer's budget say */
 	enum qg_at_limit at_limit;
 	enum qg_footnote footnote;
@@ -105,6 +106,8 @@ struct qg_config_world {
 	const struct qg_option *(*platform_options)(const char *platform, size_t *struct_size_out);
 	/* Platforms built, comma-separated. */
 	const char *platforms;
+	/* Whether a platform shows an answer while it is made. May be NULL: all do. */
+	bool (*shows_drafts)(const char *platform);
 	/* Checks what only the platform can (trigger it cannot hear, scope: thread on web): add
 	 * errors. */
 	void (*check_bot)(const struct qg_bot_config *bot, const struct qg_tree *tree,

@@ -3,8 +3,9 @@
  * One client a process. It keeps connections (HTTP/1.1 in a pool, HTTP/2 where the server offered it), resolves names
  * off the loop, verifies certificates, and honours http_proxy, https_proxy and no_proxy. Nothing here retries: who
  * asks knows whether a second copy is harmless. One exception: a request on a pooled connection that dies within a
- * second, before any byte of an answer, is sent again on a new one, because that is how a connection the server had
- * closed shows itself; a server that dies over a request in that second may get a POST twice.
+ * second, before any byte of an answer, is sent again on another, because that is how a connection the server had
+ * closed shows itself; a server that dies over a request in that second may get a POST twice, never three times
+ * (over HTTP/2 also where the server says that it did not begin). The metrics count it.
  * Redirects are answers, and compressed bodies stay as they are. All calls on the loop's thread. */
 #ifndef QG_FETCH_H
 #define QG_FETCH_H
@@ -91,9 +92,9 @@ int qg_fetch_status(const struct qg_fetch *fetch);
 /* A header of the final answer, case-insensitive, the first of several, borrowed; NULL if absent. */
 const char *qg_fetch_header(const struct qg_fetch *fetch, const char *name);
 
-/* Counters for the metrics, since the start. */
+/* Counters for the metrics, since the start. repeated: sent again as said above. */
 struct qg_fetch_counts {
-	uint64_t requests, failures, connections, reused, http2;
+	uint64_t requests, failures, connections, reused, http2, repeated;
 };
 void qg_http_client_counts(const struct qg_http_client *client, struct qg_fetch_counts *out);
 

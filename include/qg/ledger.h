@@ -2,6 +2,7 @@
  *
  * In Redis, beside the keys of queue.h, all in the bot's partition:
  *   calls              hash: call -> "<fence>\n<reserves>\n<row JSON>" while it is open
+ *   closed:<call>      what a close said of a customer's part, in case it came no further; expires
  *   swept:<call>       what a sweep closed at its estimate, in case the true figures still come; expires
  *   saved:<call>       that an answer without a model was booked; expires
  *   $<bot>:<limit>:<whom>:<period>:<currency>   what was spent and is reserved of a budget, nano
@@ -30,8 +31,9 @@
  * needed no model ("faq"), its tokens are saved ones. NULL for no memory. */
 char *qg_ledger_row(
 	const struct qg_call *call, const struct qg_call_end *end, const char *saved_way);
-/* An open row closed at its estimate, for a sweep. NULL for no memory or a damaged row. */
-char *qg_ledger_row_estimated(const char *row, size_t size);
+/* An open row closed at its estimate, for a sweep; *closed_out is yours to free. QG_INVALID: a damaged row. */
+QG_MUST_CHECK enum qg_status qg_ledger_row_estimated(
+	const char *row, size_t size, char **closed_out);
 
 /* ---- in Redis (gateway/queue; the loop's thread) ---- */
 
@@ -49,7 +51,8 @@ struct qg_near {
 typedef void (*qg_closed_fn)(
 	void *arg, enum qg_status status, const struct qg_near *near, size_t count);
 /* call: as it was opened, but each reserve's amount is what it really was. QG_OK also where it was closed before.
- * Must be sent again until QG_OK (or QG_FAILED: never will be). A limit is near until it is told. */
+ * Must be sent again until QG_OK (or QG_FAILED: never will be). A limit is near until it is told. Of a call that was
+ * refused nothing is booked, and the limit that cannot hold its amounts is near. */
 void qg_ledger_close(struct qg_queue *queue, const struct qg_call *call,
 	const struct qg_call_end *end, qg_closed_fn fn, void *arg);
 /* Once an id, however often it is sent within three days. */
@@ -96,8 +99,8 @@ QG_MUST_CHECK enum qg_status qg_ledger_file_add(struct qg_ledger_file *file,
 	const char *const *rows, const size_t *sizes, size_t count, size_t *bad_out);
 /* Why the last addition failed; borrowed. */
 const char *qg_ledger_file_error(const struct qg_ledger_file *file);
-/* The month a row belongs to, from its day: "2026-11". false: no row. */
-QG_MUST_CHECK bool qg_ledger_row_month(const char *row, size_t size, char out[8]);
+/* The month a row belongs to, from its day: "2026-11". QG_INVALID: no row; QG_NO_MEMORY: that is not known now. */
+QG_MUST_CHECK enum qg_status qg_ledger_row_month(const char *row, size_t size, char out[8]);
 
 /* Sums of rows of files and of rows given beside them, grouped. */
 struct qg_report_query {

@@ -38,10 +38,11 @@ void qg_timer_repeat(struct qg_timer *timer, uint64_t interval_ms);
 void qg_timer_stop(struct qg_timer *timer);
 bool qg_timer_is_active(const struct qg_timer *timer);
 void qg_timer_destroy(struct qg_timer *timer);
-/* Runs call(arg) in the next turn of the loop, in order of the calls. Cannot be taken back; QG_NO_MEMORY
- * means that it will not run. */
+/* Runs call(arg) in the next turn of the loop, in order of the calls; QG_NO_MEMORY means that it will not run. */
 QG_MUST_CHECK enum qg_status qg_loop_defer(
 	struct qg_loop *loop, void (*call)(void *arg), void *arg);
+/* Takes back what was deferred with just these, for who ends before it runs. A look at all that wait. */
+void qg_loop_undefer(struct qg_loop *loop, void (*call)(void *arg), void *arg);
 
 /* Signals and child processes. */
 struct qg_watch *qg_watch_signal(

@@ -73,6 +73,10 @@ struct qg_draft {
 
 struct qg_message *qg_message_create(void);
 void qg_message_destroy(struct qg_message *message);
+#define QG_ALIAS_SIZE 16
+/* What people call its sender. Where the platform told no name: 群友 and four digits, always the same for one id and
+ * no way back to it, written to alias. Ids of a platform are for nobody else's eyes. Borrowed from either. */
+const char *qg_message_name(const struct qg_message *message, char alias[QG_ALIAS_SIZE]);
 struct qg_reply *qg_reply_create(void);
 void qg_reply_destroy(struct qg_reply *reply);
 /* A sentence of the bot's own as the answer to message, made without a model. key tells it from other answers to

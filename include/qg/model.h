@@ -64,8 +64,10 @@ struct qg_ask {
 	 * is the question. Text, so that what stood in the prompt before stands there with the same bytes. */
 	const char *messages;
 	size_t messages_size;
-	int64_t tokens;	    /* estimate of system and messages, upper side */
-	int64_t max_tokens; /* of the answer */
+	size_t history_size; /* of messages: what stands before the question, its comma included */
+	int64_t tokens;	     /* estimate of system and messages, upper side */
+	int64_t history_tokens; /* of tokens: what leaving the history out would save */
+	int64_t max_tokens;	/* of the answer */
 };
 
 /* How a call ended. Borrowed for the callback. */
@@ -73,14 +75,14 @@ struct qg_model_result {
 	enum qg_model_error error;
 	const char *words; /* detail for a log, without secrets and message text; may be NULL */
 	const char *model; /* as the service names it; NULL: the endpoint's */
-	bool has_usage;	   /* tokens were reported; else they are what the service can tell, 0 for unknown */
+	bool has_usage; /* tokens were reported; else they are what the service can tell, 0 for unknown */
 	struct qg_tokens tokens;
-	bool sent;	       /* the service may have seen the request, and may charge for it */
+	bool sent;		/* the service may have seen the request, and may charge for it */
 	int64_t retry_after_ms; /* the wait the service stated; -1: none */
-	bool cut;	 /* the answer stopped at max_tokens */
-	bool generated;	 /* a model made the text: it gets the AI label. false: quoted */
-	bool missed;	 /* nothing was found; no chunk came */
-	json_t *sources; /* array of {title, section}, or NULL */
+	bool cut;		/* the answer stopped at max_tokens */
+	bool generated;		/* a model made the text: it gets the AI label. false: quoted */
+	bool missed;		/* nothing was found; no chunk came */
+	json_t *sources;	/* array of {title, section}, or NULL */
 };
 
 struct qg_model_host {
@@ -132,12 +134,12 @@ const char *qg_model_names(void);
 struct qg_quirks; /* what a wire form has to know of it: agents/models/presets.h */
 
 struct qg_provider {
-	const char *name; /* canonical; the price list has the same */
+	const char *name;	    /* canonical; the price list has the same */
 	const char *const *aliases; /* ends with NULL */
-	const char *title; /* for people: "DeepSeek" */
-	const char *wire;  /* "openai" or "anthropic": the service that speaks it */
-	const char *base_url; /* NULL: must be given */
-	const char *default_model; /* NULL: must be given */
+	const char *title;	    /* for people: "DeepSeek" */
+	const char *wire;	    /* "openai" or "anthropic": the service that speaks it */
+	const char *base_url;	    /* NULL: must be given */
+	const char *default_model;  /* NULL: must be given */
 	bool abroad;
 	bool needs_key;
 	bool is_free; /* runs on one's own machine: costs nothing unless the endpoint has a price */
@@ -148,6 +150,9 @@ extern const struct qg_provider qg_providers[]; /* ends with a NULL name */
 const struct qg_provider *qg_provider_find(const char *name);
 /* An endpoint abroad: its own region, else its provider's. */
 bool qg_endpoint_is_abroad(const struct qg_model_config *endpoint);
+/* Who gets to read what it is asked, for people: "DeepSeek", or the host of a base_url of one's own; "" where that is
+ * a server of one's own network. Yours to free; NULL where nothing is sent to anybody, or for no memory. */
+char *qg_endpoint_vendor(const struct qg_model_config *endpoint);
 /* The model it asks for: its own, else its provider's default; may be NULL. */
 const char *qg_endpoint_model(const struct qg_model_config *endpoint);
 /* Checks one endpoint of a config: adds errors (unknown provider with a did-you-mean, a key that is missing is a

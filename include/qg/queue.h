@@ -172,12 +172,13 @@ struct qg_head {
 	json_t *parts; /* stored with the first start; NULL before */
 };
 void qg_head_finish(struct qg_head *head);
-/* Heads of the chats whose time has come; next_due is the wall ms at which another one's will, 0 for none. heads
- * belong to the callee. */
+/* Heads of the chats whose time has come, but for those under way: the sender has these already. next_due is the wall
+ * ms at which another one's will, 0 for none. heads belong to the callee. */
 typedef void (*qg_heads_fn)(
 	void *arg, enum qg_status status, struct qg_head *heads, size_t count, int64_t next_due);
 void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t epoch, int64_t now,
-	unsigned most, qg_heads_fn fn, void *arg);
+	unsigned most, const char *const *under_way, size_t under_way_count, qg_heads_fn fn,
+	void *arg);
 /* A part named by chat, reply and number. QG_OK; QG_EMPTY: it is not the head any more (it was landed before);
  * QG_STALE. */
 struct qg_part {

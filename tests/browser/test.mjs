@@ -155,7 +155,7 @@ test("a mention is answered, streamed, with its figures", async () => {
   assert.ok(lengths.size >= 4, `seen growing: ${[...lengths]}`);
   for (const page of [hong, ming]) {
     const answer = page.locator(".row.answer").last();
-    await answer.locator(".usage", { hasText: /^已存 [\d.]+ ms · 首字 [\d.]+ ms · \d+ tokens$/ }).waitFor();
+    await answer.locator(".usage", { hasText: /^已存 [\d.]+ ms · 首字 [\d.]+ ms · [^ ]+ · \d+ tokens$/ }).waitFor();
     assert.equal(await answer.locator("strong", { hasText: "亮着" }).count(), 1);
     assert.equal(await answer.locator("table td").count(), 2);
     assert.match(await answer.textContent(), /说到这里就完了/);
@@ -163,6 +163,14 @@ test("a mention is answered, streamed, with its figures", async () => {
   await until(async () => (await hong.locator(".row.own", { hasText: "灯塔" }).locator(".badge").textContent()) === "✓✓ 答复",
     "答复");
   await picture(hong, "answered");
+});
+
+test("money is rounded as in the footnotes of other platforms", async () => {
+  const shown = await hong.evaluate(async () => {
+    const { amountText } = await import(document.querySelector("script[type=module]").src.replace("app.js", "talk.js"));
+    return [12.345, 1, 0.5, 0.21, 0.0021, 0.00315, 0.0000123, 0.00000001].map(amountText);
+  });
+  assert.deepEqual(shown, ["12.35", "1.00", "0.50", "0.21", "0.0021", "0.0032", "0.000012", "0.000001"]);
 });
 
 test("a reload keeps the talk", async () => {

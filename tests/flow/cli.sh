@@ -155,6 +155,8 @@ holds "leaves no file" test ! -e bots.d/xiaoman.yaml
 try "hire" 0 hire restaurant --name xiaoman --answers shop_name=小满 --answers 'phone=$5 #"1"' --answers hours=早10点
 holds "wrote the file" test -f bots.d/xiaoman.yaml
 try "what it wrote is right" 0 check
+says "and one bot is one" "ok, 1 bot"
+holds "not 1 bots" sh -c '! grep -q "1 bots" out'
 printf '我要投诉\n' | "$bin" chat xiaoman --json >out 2>err
 says "the answers came through with their odd characters" '$5 #\"1\"'
 cp bots.d/xiaoman.yaml before
@@ -167,6 +169,90 @@ try "hire of no template" 2 hire restorant --name x
 says "suggests one" "did you mean 'restaurant'" err
 printf '小满\n021\n十点\n' | "$bin" hire restaurant --name piped >out 2>err
 says "an interview from a pipe" "bots.d/piped.yaml"
+
+# what is missing is said at once, not one line a try
+try "hire on Feishu with nothing given" 2 hire restaurant --platform feishu --name front
+for key in app_id app_secret encrypt_key verification_token shop_name phone hours; do
+	says "names $key" "$key" err
+done
+try "a secret in sight and an answer to nobody" 2 hire restaurant --platform feishu --name front \
+	--answers app_id=cli_a --answers app_secret=visible --answers shop=1
+says "both are said" "app_secret: a secret is not given" err
+says "in one run" "does not ask for 'shop'" err
+holds "and nothing is left" sh -c '! ls bots.d/front* secrets 2>/dev/null | grep -q .'
+
+# on a terminal what was refused is asked again, and nothing else
+mkdir again
+cat >terminal.py <<'P'
+# terminal.py FOLDER PROGRAM ARGUMENTS...: types a line of standard input at each prompt, as a person at a terminal does
+import os, pty, sys
+answers = sys.stdin.read().split("\n")
+child, fd = pty.fork()
+if child == 0:
+    os.chdir(sys.argv[1])
+    os.execv(sys.argv[2], sys.argv[2:])
+seen, shown = b"", b""
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    seen += data
+    shown += data
+    if shown.endswith(b"> ") and answers:
+        shown = b""
+        os.write(fd, answers.pop(0).encode() + b"\n")
+sys.stdout.buffer.write(seen.replace(b"\r", b""))
+P
+printf 'cli_%070d\nsecret\n\n\nkey\n\n小满\n021\n十点\n\n\n\n\ncli_short\n' 0 |
+	python3 terminal.py again "$bin" hire restaurant --platform feishu --name front \
+		--answers api_base=http://127.0.0.1:1 >out 2>err
+says "one of two keys is demanded at once" "两样至少要填一样"
+says "what was refused is asked again" "配置没有通过"
+says "and then it is hired" "front 已写入"
+says "with its webhook" "/hook/front"
+holds "and the right id" grep -q '"cli_short"' again/bots.d/front.yaml
+holds "the secret was kept" grep -qx secret again/secrets/front.app_secret
+holds "once" sh -c 'test "$(ls again/secrets | wc -l)" = 2'
+says "and how to get another code" "qungong bind front"
+try "bind" 0 bind front -c again/qungong.yaml --json
+says "prints what to send" '"say":"/绑定 '
+holds "six digits" grep -Eq '"code":"[0-9]{6}"' out
+try "bind for people" 0 bind front -c again/qungong.yaml
+says "says where" "单聊"
+try "bind needs a bot" 2 bind
+try "of the config" 2 bind nobody
+
+# a new bot asks the models there are
+mkdir models
+cat >models/qungong.yaml <<'Y'
+listen: 127.0.0.1:0
+admin_listen: 127.0.0.1:0
+models:
+  main: {provider: deepseek, api_key: k}
+  far: {provider: openai, api_key: k}
+  spare: {provider: qwen, api_key: k}
+bots:
+  - {name: w, template: restaurant, platform: web, mask: [], answers: {shop_name: a, phone: b, hours: c}}
+Y
+try "check with endpoints that no bot names" 0 check -c models/qungong.yaml
+says "says so" "no bot names endpoint 'main', so it is never asked"
+printf '小满\n021\n十点\n' | "$bin" hire restaurant --name asks -c models/qungong.yaml >out 2>err
+says "hire says which models it asks" "main → spare"
+holds "and writes them, in order, none abroad" grep -q 'models: \["main", "spare"\]' models/bots.d/asks.yaml
+try "check" 0 check -c models/qungong.yaml
+says "says what mask does not hide" "goes to DeepSeek, 通义千问 as it stands, with phone, id_card, bank_card"
+holds "once" sh -c 'test "$(grep -c "mask has no effect" out)" = 1'
+try "bind on the web" 2 bind w -c models/qungong.yaml
+says "says what to do there" "members" err
+# a model without a price under the template's budget
+sed -i 's/main: .*/main: {provider: deepseek, model: nobody-knows-it, api_key: k, price: {input: 1, output: 1, currency: USD}}/' models/qungong.yaml
+rm models/bots.d/asks.yaml
+printf '小满\n021\n十点\n' | "$bin" hire restaurant --name asks -c models/qungong.yaml >out 2>err
+says "a model it may not ask is no reason not to hire it" "asks 已写入"
+holds "without it" sh -c '! grep -q models: models/bots.d/asks.yaml'
 
 # ---- chat, test ----
 printf '有停车位吗\n/help\n' | "$bin" chat xiaoman >out 2>err
@@ -196,5 +282,9 @@ holds "and changes nothing" test -f bots.d/xiaoman.yaml
 try "fire" 0 fire xiaoman --yes
 holds "renames the file" test -f bots.d/xiaoman.yaml.fired
 try "fired is gone" 2 fire xiaoman --yes
+try "hired again under its name" 0 hire restaurant --name xiaoman --answers shop_name=a --answers phone=b --answers hours=c
+try "and fired again" 0 fire xiaoman --yes
+holds "beside the first" test -f bots.d/xiaoman.yaml.fired-2
+holds "which is as it was" cmp before bots.d/xiaoman.yaml.fired
 
 exit $failed

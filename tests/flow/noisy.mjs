@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { bot, flow, until } from './rig.mjs';
 
 const TURN_MS = 600;
-const SLOTS = 1024; // turns at once in a process
+const SLOTS = 8192; // turns at once in a process
 const CROWD = 1000;
 
 // Conversations of a bot that a worker has now.

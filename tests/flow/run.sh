@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")"
 
-all='roundtrip several drain redis noisy clock reload mailbox verbs doors fsync models budgets feishu drill kill'
+all='roundtrip several drain redis noisy clock reload mailbox verbs doors fsync models vectors services budgets books feishu hooks sends drill kill'
 
 if [ -z "${QUNGONG_BIN:-}" ] || [ ! -x "$QUNGONG_BIN" ]; then
 	echo "QUNGONG_BIN: path of a binary built with -Dtest_clock=true" >&2

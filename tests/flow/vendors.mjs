@@ -1,5 +1,8 @@
 // vendors.mjs - flow tests with model vendors: the endpoints of a config, and the books of both sides beside each other.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { Vendor } from '../models/vendor.mjs';
 import { until } from './rig.mjs';
 
@@ -40,4 +43,14 @@ export async function settled(rig, calls, ms = 10_000) {
 		const total = sums(await usage(rig, 'bot'));
 		return total.calls >= calls && total;
 	}, ms, `${calls} calls in the ledger`);
+}
+
+// All rows of the ledger's files.
+export function fileRows(rig) {
+	const folder = path.join(rig.dataDir, 'ledger');
+	const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter((name) => name.endsWith('.db')) : [];
+	const program = 'import sqlite3,json,sys\nout=[]\nfor f in sys.argv[1:]:\n c=sqlite3.connect(f"file:{f}?mode=ro",uri=True)\n' +
+		' k=c.execute("select * from calls")\n n=[d[0] for d in k.description]\n out+=[dict(zip(n,r)) for r in k]\nprint(json.dumps(out))';
+	return JSON.parse(execFileSync('python3', ['-c', program, ...files.map((name) => path.join(folder, name))],
+		{ maxBuffer: 64 * 1024 * 1024 }));
 }

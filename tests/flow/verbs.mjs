@@ -263,6 +263,14 @@ flow('hire on Feishu: secrets in files of their own, credentials tried, a code f
 	await rig.start('p'); // with the code in its Redis
 	assert.equal(Number((await rig.redis('EXISTS', ...await rig.redis('KEYS', '*bind:front')))), 1);
 
+	const digest = async () => (await rig.redis('HGET', ...await rig.redis('KEYS', '*bind:front'), 'digest'));
+	const before = await digest();
+	const again = await rig.verb(['bind', 'front', '--json']); // beside the running process
+	assert.equal(again.code, 0, again.err);
+	assert.match(JSON.parse(again.out).code, /^\d{6}$/);
+	assert.notEqual(await digest(), before, 'the code before it has ended');
+	assert.equal((await rig.verb(['bind', 'xiaoman'])).code, 2, 'not on the web');
+
 	const refused = await hire('back', 'cli_other', 'wrong\nenc\nver\n');
 	assert.equal(refused.code, 0, refused.err);
 	assert.equal(JSON.parse(refused.out).probe.ok, false);

@@ -189,6 +189,9 @@ export class Vendor {
 		request.on('data', (part) => parts.push(part));
 		request.on('error', () => {});
 		request.on('end', () => {
+			if (request.aborted) {
+				return; // half a request: a stream that a goodbye refused
+			}
 			const call = new Call(this, request, response, Buffer.concat(parts).toString('utf8'));
 			this.calls.push(call);
 			this.open++;
@@ -214,7 +217,8 @@ export class Vendor {
 	}
 
 	// plan: {text, chunks, delay_ms (before each chunk), first_ms, usage: null (none is told), finish, end: 'close' |
-	// 'cut' | 'reset' | 'hang', cut_after (chunks)} or {status, headers, body, end, first_ms}.
+	// 'cut' | 'reset' | 'hang', cut_after (chunks)} or {status, headers, body, end, first_ms, pieces (bytes a
+	// write), last_ms (before the end: a reset throws away what was not read yet)}.
 	async answer(call) {
 		const { plan } = call;
 		if (plan.first_ms) {
@@ -235,9 +239,12 @@ export class Vendor {
 		const headers = { ...plan.headers };
 		delete headers['content-length'];
 		call.response.writeHead(plan.status ?? 200, headers);
-		if (plan.body) {
-			await call.write(plan.body);
+		const body = Buffer.from(plan.body ?? '');
+		const size = plan.pieces ?? Math.max(1, body.length);
+		for (let at = 0; at < body.length; at += size) {
+			await call.write(body.subarray(at, at + size));
 		}
+		await wait(plan.last_ms ?? 0, call);
 		if (plan.end === 'cut' || plan.end === 'reset') {
 			call.breakOff(plan.end);
 		} else {

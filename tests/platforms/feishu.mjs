@@ -117,7 +117,8 @@ export class Feishu {
 
 	// ---- faults ----
 
-	// For the next `times` calls that match method, path (a string or RegExp) and app_id: `delay` ms first; then
+	// For the next `times` calls, behind `skip` others, that match method, path (a string or RegExp), app_id and
+	// chat_id (of a reply, that of the message answered): `delay` ms first; then
 	// `status`, `code`, `msg`, `headers`, `body` instead of the work; or `reset`: 'before' the work, or 'after' it was
 	// done; or `hang`: no answer at all, with the work done where hang is 'after'.
 	fault(fault) {
@@ -130,13 +131,25 @@ export class Feishu {
 			fault =>
 				(!fault.method || fault.method === call.method) &&
 				(!fault.app_id || fault.app_id === call.app_id) &&
+				(!fault.chat_id || fault.chat_id === this.chatOf(call)) &&
 				(!fault.path ||
 					(fault.path instanceof RegExp ? fault.path.test(call.path) : call.path === fault.path)),
 		);
 		if (at < 0) return null;
 		const fault = this.faults[at];
+		if (fault.skip-- > 0) return null;
 		if (--fault.times <= 0) this.faults.splice(at, 1);
 		return fault;
+	}
+
+	chatOf(call) {
+		const parts = call.path.split('/');
+		if (parts[6] === 'reply') return this.known.get(parts[5])?.chat_id;
+		try {
+			return JSON.parse(call.raw).receive_id;
+		} catch {
+			return undefined;
+		}
 	}
 
 	// All tokens of an app are refused from now on; the next one asked for is new.
@@ -260,6 +273,7 @@ export class Feishu {
 	}
 
 	json(call) {
+		if (!/^application\/json\b/.test(call.headers['content-type'] ?? '')) throw new Refusal(230001);
 		try {
 			const body = JSON.parse(call.raw);
 			if (body && typeof body === 'object') return (call.body = body);
@@ -310,6 +324,8 @@ export class Feishu {
 		const kind = call.query.receive_id_type;
 		if (!['chat_id', 'open_id', 'union_id', 'user_id', 'email'].includes(kind)) throw new Refusal(230001);
 		if (typeof body.receive_id !== 'string' || body.receive_id === '') throw new Refusal(230001);
+		const prefix = { chat_id: 'oc_', open_id: 'ou_', union_id: 'on_' }[kind] ?? '';
+		if (!body.receive_id.startsWith(prefix)) throw new Refusal(230001);
 		return this.post(call, app, body, { chat_id: body.receive_id, receive_id_type: kind });
 	}
 

@@ -52,13 +52,22 @@ function day(time) {
 
 const milliseconds = (value) => (value < 10 ? value.toFixed(1).replace(/\.0$/, "") : String(Math.round(value)));
 
+/** As the footnotes of other platforms: two digits that say something, from 2 to 6 behind the point. */
+export function amountText(amount) {
+  let digits = 2;
+  for (let unit = 0.1; amount < unit && digits < 6; unit /= 10) {
+    digits += 1;
+  }
+  return Math.max(amount, 10 ** -digits).toFixed(digits); // something is never shown as nothing
+}
+
 function money(cost) {
   const signs = { CNY: "¥", USD: "$" };
   return Object.entries(cost ?? {}).filter(([, amount]) => amount > 0).map(([currency, amount]) =>
-    `${signs[currency] ?? `${currency} `}${Number(amount.toPrecision(3))}`);
+    `${signs[currency] ?? `${currency} `}${amountText(amount)}`);
 }
 
-/** 已存 0.8 ms · 首字 42 ms · 0 tokens */
+/** 已存 0.8 ms · 首字 42 ms · deepseek-flash · 2,897 tokens · ¥0.0031; no model where none was asked. */
 function usageLine(usage) {
   const words = [];
   if (typeof usage.stored_ms === "number") {
@@ -66,6 +75,9 @@ function usageLine(usage) {
   }
   if (typeof usage.first_ms === "number") {
     words.push(`首字 ${milliseconds(usage.first_ms)} ms`);
+  }
+  if (usage.model && usage.model !== "offline") {
+    words.push(usage.model);
   }
   words.push(`${((usage.input ?? 0) + (usage.output ?? 0)).toLocaleString("en")} tokens`, ...money(usage.cost));
   return words.join(" · ");

@@ -36,16 +36,18 @@ if action == 'settle' then -- counter, what it really was, most
 		redis.call('DEL', P .. 'spent:' .. call)
 	end
 	local used = tonumber(redis.call('GET', P .. ARGV[3]) or 0)
-	local is_near = tonumber(ARGV[5]) > 0 and used >= NEAR * tonumber(ARGV[5])
-	if is_near and redis.call('EXISTS', P .. 'told:' .. ARGV[3]) == 0 then
+	local wanted, most = (counter or kept) and 0 or tonumber(ARGV[4]), tonumber(ARGV[5])
+	local is_near = used >= NEAR * most or used + wanted > most
+	if most > 0 and is_near and redis.call('EXISTS', P .. 'told:' .. ARGV[3]) == 0 then
 		return { 'ok', string.format('%d', used) }
 	end
 elseif counter then
 	-- release: the bot's own limits refused. gone: no call of it is open. swept: it was closed at its estimate.
+	-- closed (what it really was): who closed it came no further.
 	if action ~= 'swept' then
-		correct(counter, -tonumber(amount))
+		correct(counter, tonumber(action == 'closed' and ARGV[3] or 0) - tonumber(amount))
 	end
-	if action ~= 'release' then
+	if action == 'gone' or action == 'swept' then
 		redis.call('SET', P .. 'spent:' .. call, counter .. '\t' .. (action == 'swept' and amount or '0'), 'EX', DAY)
 	end
 end

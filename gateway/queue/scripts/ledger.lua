@@ -56,12 +56,14 @@ local function settle(reserves, spent)
 	end
 end
 
--- Limits that are nearly used up while nobody was told so: which, and what is used of it.
-local function near(counters, mosts)
+-- Limits that are nearly used up, or refuse what is wanted of them, while nobody was told so: which, and what is used
+-- of it.
+local function near(counters, mosts, wanted)
 	local out = { 'ok' }
 	for i, value in ipairs(values_of(counters)) do
 		local used, most = tonumber(value or 0), tonumber(mosts[i])
-		if most > 0 and used >= NEAR * most and redis.call('EXISTS', P .. 'told:' .. counters[i]) == 0 then
+		local is_near = used >= NEAR * most or used + (wanted[counters[i]] or 0) > most
+		if most > 0 and is_near and redis.call('EXISTS', P .. 'told:' .. counters[i]) == 0 then
 			out[#out + 1], out[#out + 2] = i - 1, string.format('%d', used)
 		end
 	end
@@ -125,13 +127,16 @@ if action == 'open' then -- consumer, conversation ('': no fence), id, try, row,
 end
 
 even_when_full()
-if action == 'close' then -- row, day, chat, user, used, then counter, what it really was, most of each
+if action == 'close' then -- row, day, chat, user, used, a customer's part ('' none), then counter, what it really was, most
 	local stored = redis.call('HGET', P .. 'calls', call)
 	local swept = not stored and redis.call('GET', P .. 'swept:' .. call)
 	local spent, counters, mosts = {}, {}, {}
-	for i = 9, #ARGV, 3 do
+	for i = 10, #ARGV, 3 do
 		spent[ARGV[i]] = tonumber(ARGV[i + 1])
 		counters[#counters + 1], mosts[#mosts + 1] = ARGV[i], ARGV[i + 2]
+	end
+	if (stored or swept) and ARGV[9] ~= '' then
+		redis.call('SET', P .. 'closed:' .. call, ARGV[9], 'EX', DAY) -- for the sweep, should we go no further
 	end
 	if stored then
 		local fence, reserves = string.match(stored, '^([^\n]*)\n([^\n]*)\n')
@@ -145,7 +150,7 @@ if action == 'close' then -- row, day, chat, user, used, then counter, what it r
 		redis.call('DEL', P .. 'swept:' .. call)
 		record(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], estimate)
 	end
-	return near(counters, mosts)
+	return near(counters, mosts, not stored and not swept and spent or {})
 elseif action == 'sweep' then -- row at its estimate ('': what stands there is no row), day, chat, user, used
 	local stored = redis.call('HGET', P .. 'calls', call)
 	local fence, reserves = string.match(stored or '', '^([^\n]*)\n([^\n]*)\n')

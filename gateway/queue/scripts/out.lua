@@ -11,14 +11,18 @@ if action == 'adopt' then -- before the first read of a new owner
 end
 local w = P .. 'w:' .. bot
 
-if action == 'heads' then -- now, most: the head of each chat whose time has come
-	local heads, now = { 'ok' }, ARGV[4]
-	for _, chat in ipairs(redis.call('ZRANGEBYSCORE', w, '-inf', now, 'LIMIT', 0, ARGV[5])) do
-		local head = redis.call('LINDEX', P .. 'o:' .. bot .. ':' .. chat, 0)
+if action == 'heads' then -- now, most, chats under way: the head of each other chat whose time has come
+	local heads, now, most, busy = { 'ok' }, ARGV[4], tonumber(ARGV[5]), {}
+	for i = 6, #ARGV do
+		busy[ARGV[i]] = true
+	end
+	for _, chat in ipairs(redis.call('ZRANGEBYSCORE', w, '-inf', now, 'LIMIT', 0, most + #ARGV - 5)) do
+		local free = #heads <= most and not busy[chat]
+		local head = free and redis.call('LINDEX', P .. 'o:' .. bot .. ':' .. chat, 0)
 		if head then
 			local q = redis.call('HMGET', P .. 'q:' .. bot .. ':' .. chat, 'part', 'started', 'attempts', 'parts', 'form')
 			heads[#heads + 1] = { chat, head, q[1] or '0', q[2] or '0', q[3] or '0', q[4] or '', q[5] or '0' }
-		else
+		elseif free then
 			redis.call('ZREM', w, chat)
 		end
 	end

@@ -1,9 +1,13 @@
 -- sweep: what stands open of calls, for whoever watches for those that nobody will close.
 local action = ARGV[1]
 
-if action == 'state' then -- call: is it open here, was it closed at its estimate, or is it not known
+if action == 'state' then -- call: is it open here, was it closed (and what of its customer's), swept, or is it not known
 	if redis.call('HEXISTS', P .. 'calls', ARGV[2]) == 1 then
 		return { 'open' }
+	end
+	local closed = redis.call('GET', P .. 'closed:' .. ARGV[2])
+	if closed then
+		return { 'closed', closed }
 	end
 	return { redis.call('EXISTS', P .. 'swept:' .. ARGV[2]) == 1 and 'swept' or 'gone' }
 end

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis_server.h"
 #include "world.h"
 
 #include "qg/json.h"
@@ -247,6 +248,92 @@ START_TEST(test_own_id_unknown)
 }
 END_TEST
 
+static bool has_answer(void *arg)
+{
+	return ((struct world *)arg)->posted;
+}
+
+/* The first message a process hears waits for the id instead of coming again after 15 s. */
+START_TEST(test_own_id_awaited)
+{
+	json_t *root = NULL;
+	const json_t *group =
+		first_of("events-encrypted", "encrypted/text-group-mention-bot", &root);
+	struct world world;
+	world_open(&world, SIGNED);
+	ck_assert_int_eq(post(&world, group), 200);
+	ck_assert_uint_eq(world.infos, 1);
+	ck_assert_uint_eq(world.host->message_count, 1);
+	ck_assert(world.host->messages[0]->mentions_bot);
+	world_close(&world);
+	json_decref(root);
+}
+END_TEST
+
+/* What still waits when the bot stops, or ends without a stop, is left to the platform. */
+START_TEST(test_own_id_awaited_at_the_end)
+{
+	json_t *root = NULL;
+	const json_t *group =
+		first_of("events-encrypted", "encrypted/text-group-mention-bot", &root);
+	size_t size = 0;
+	char *body = world_body(group, &size);
+	char **headers = world_headers(json_object_get(group, "headers"));
+	struct world world;
+	world_open(&world, SIGNED);
+	world.silent = true;
+	world_begin_post(&world, "POST", (const char *const *)headers, body, size);
+	fake_host_wait(world.loop, has_infos, &world);
+	ck_assert(!world.posted);
+	if (_i == 0) {
+		fake_host_stop(world.host);
+	} else {
+		fake_host_destroy(world.host);
+		world.host = NULL;
+	}
+	fake_host_wait(world.loop, has_answer, &world);
+	ck_assert_int_eq(world.status, 503);
+	world_free_headers(headers);
+	free(body);
+	world_close(&world);
+	json_decref(root);
+}
+END_TEST
+
+static bool has_heard(void *arg)
+{
+	return ((struct world *)arg)->host->message_count > 0;
+}
+
+/* What one process learned the next one knows at once, while the platform is slow to say it again. */
+START_TEST(test_own_id_remembered)
+{
+	json_t *root = NULL;
+	const json_t *group =
+		first_of("events-encrypted", "encrypted/text-group-mention-bot", &root);
+	struct qg_test_redis *redis = qg_test_redis_start(false);
+	for (unsigned i = 0; i < 2; i++) {
+		struct world world;
+		world_open_with(&world, SIGNED, qg_test_redis_url(redis));
+		world.silent = i > 0;
+		ck_assert_int_eq(post(&world, group), 200);
+		fake_host_wait(world.loop, has_heard, &world);
+		ck_assert(world.host->messages[0]->mentions_bot);
+		world_close(&world);
+	}
+	/* another app's bot does not take it for its own */
+	struct world other;
+	world_open_with(&other, "app_id: cli_other\n" SIGNED, qg_test_redis_url(redis));
+	ck_assert_int_eq(other.host->bot.adapter->start(&other.host->bot), QG_OK);
+	other.silent = true;
+	fake_host_wait(other.loop, has_infos, &other);
+	ck_assert_ptr_null((*(struct feishu_core **)other.host->bot.state)->account->own.open_id);
+	world_close(&other);
+	qg_test_redis_stop(redis);
+	json_decref(root);
+}
+END_TEST
+
 START_TEST(test_form)
 {
 	static const char *const json[] = {"Content-Type: application/json", NULL};
@@ -360,6 +447,9 @@ int main(void)
 	tcase_add_test(tests, test_repeats);
 	tcase_add_test(tests, test_stored);
 	tcase_add_test(tests, test_own_id_unknown);
+	tcase_add_test(tests, test_own_id_awaited);
+	tcase_add_loop_test(tests, test_own_id_awaited_at_the_end, 0, 2);
+	tcase_add_test(tests, test_own_id_remembered);
 	tcase_add_test(tests, test_form);
 	tcase_add_test(tests, test_stop);
 	suite_add_tcase(suite, tests);

@@ -182,6 +182,18 @@ START_TEST(test_attachments)
 }
 END_TEST
 
+/* A type that is no text is no reason to be sent the message again and again. */
+START_TEST(test_type_that_is_none)
+{
+	const struct qg_piece type = {.kind = QG_PIECE_NUMBER, .data = "7", .size = 1};
+	struct feishu_content content;
+	feishu_content_init(&content, OWN);
+	ck_assert_int_eq(feishu_content_read(&content, &type, "{}", 2), QG_OK);
+	check_member(json_array_get(content.attachments, 0), "type", "unknown");
+	feishu_content_finish(&content);
+}
+END_TEST
+
 /* A group message made of these. content: JSON text that goes quoted into the event. */
 static char *make_event(
 	const char *type, const char *content, const char *mentions, size_t *size_out)
@@ -255,6 +267,26 @@ START_TEST(test_others_are_not_me)
 END_TEST
 
 /* Whatever a text grows to by the names in it, what comes out is bounded and says that it was cut. */
+/* However many are named before it. */
+START_TEST(test_mention_among_many)
+{
+	struct qg_buf mentions;
+	qg_buf_init(&mentions, FEISHU_BODY_MAX);
+	for (unsigned i = 1; i <= 500; i++) {
+		qg_buf_printf(&mentions,
+			"%s{\"key\":\"@_user_%u\",\"id\":{\"open_id\":\"%s\"},\"name\":\"某人\"}",
+			i == 1 ? "[" : ",", i, i == 500 ? OWN : "ou_other");
+	}
+	qg_buf_add_str(&mentions, "]");
+	struct qg_message *message =
+		read_made("text", "{\"text\":\"@_user_1 @_user_500 几点开门\"}", mentions.data);
+	ck_assert(message->mentions_bot);
+	ck_assert_str_eq(message->text, "@某人  几点开门");
+	qg_message_destroy(message);
+	qg_buf_finish(&mentions);
+}
+END_TEST
+
 START_TEST(test_long_text)
 {
 	struct qg_buf text;
@@ -351,8 +383,10 @@ int main(void)
 	tcase_add_loop_test(tests, test_texts, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_loop_test(
 		tests, test_attachments, 0, sizeof(attachments) / sizeof(attachments[0]));
+	tcase_add_test(tests, test_type_that_is_none);
 	tcase_add_test(tests, test_whole_placeholders);
 	tcase_add_test(tests, test_others_are_not_me);
+	tcase_add_test(tests, test_mention_among_many);
 	tcase_add_test(tests, test_long_text);
 	tcase_add_test(tests, test_many_attachments);
 	tcase_add_test(tests, test_without_memory);

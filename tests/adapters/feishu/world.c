@@ -32,6 +32,10 @@ static void answer_token(struct world *world, struct qg_http_exchange *x)
 static void answer_info(struct world *world, struct qg_http_exchange *x)
 {
 	world->infos++;
+	if (world->silent) {
+		world->unanswered[world->unanswered_count++] = x;
+		return;
+	}
 	answer_text(x, 200,
 		world->info_answer
 			? world->info_answer
@@ -108,10 +112,39 @@ static struct qg_http_server *serve(
 	return server;
 }
 
+static void changed(void *arg, bool connected, const char *why)
+{
+	*(bool *)arg = connected;
+}
+
+static bool is_set(void *arg)
+{
+	return *(bool *)arg;
+}
+
+static struct qg_redis *connect_redis(struct qg_loop *loop, const char *url)
+{
+	static const struct qg_redis_script *const none[] = {NULL};
+	static bool up;
+	char error[128];
+	struct qg_redis_options set = {.url = url, .scripts = none, .changed = changed, .arg = &up};
+	up = false;
+	struct qg_redis *redis = qg_redis_create(loop, &set, error);
+	ck_assert_msg(redis != NULL, "%s", error);
+	fake_host_wait(loop, is_set, &up);
+	return redis;
+}
+
 void world_open(struct world *world, const char *more)
+{
+	world_open_with(world, more, NULL);
+}
+
+void world_open_with(struct world *world, const char *more, const char *redis_url)
 {
 	*world = (struct world){.loop = qg_loop_create(1)};
 	ck_assert_ptr_nonnull(world->loop);
+	world->redis = redis_url ? connect_redis(world->loop, redis_url) : NULL;
 	world->client = qg_http_client_create(world->loop);
 	ck_assert_ptr_nonnull(world->client);
 	world->front = serve(world, front);
@@ -121,8 +154,8 @@ void world_open(struct world *world, const char *more)
 	snprintf(options, sizeof(options),
 		"%sapp_secret: s3cret\ntransport: webhook\napi_base: 'http://%s'\n%s",
 		has_id ? "" : "app_id: " APP "\n", qg_http_server_address(world->platform), more);
-	world->host = fake_host_create_with(
-		world->loop, qg_adapter_find("feishu"), options, NULL, NULL, world->client);
+	world->host = fake_host_create_with(world->loop, qg_adapter_find("feishu"), options,
+		world->redis, redis_url, world->client);
 	ck_assert_str_eq(world->host->problems, "");
 	ck_assert_int_eq(world->host->init, QG_OK);
 }
@@ -130,6 +163,7 @@ void world_open(struct world *world, const char *more)
 void world_close(struct world *world)
 {
 	fake_host_destroy(world->host);
+	qg_redis_destroy(world->redis);
 	for (size_t i = 0; i < world->unanswered_count; i++) {
 		qg_http_answer_error(world->unanswered[i], 503, "late");
 	}
@@ -155,7 +189,7 @@ static struct feishu_core *core_of(const struct world *world)
 
 static bool is_known(void *arg)
 {
-	return core_of(arg)->account->open_id != NULL;
+	return core_of(arg)->account->own.open_id != NULL;
 }
 
 void world_start(struct world *world)
@@ -179,7 +213,7 @@ static bool has_answer(void *arg)
 	return ((struct world *)arg)->posted;
 }
 
-int world_post(struct world *world, const char *method, const char *const *headers,
+void world_begin_post(struct world *world, const char *method, const char *const *headers,
 	const char *body, size_t size)
 {
 	static const struct qg_fetch_host host = {.ended = answered};
@@ -195,6 +229,12 @@ int world_post(struct world *world, const char *method, const char *const *heade
 		.body_size = size,
 		.gathers = true};
 	ck_assert_ptr_nonnull(qg_fetch_start(world->client, &request, &host, world));
+}
+
+int world_post(struct world *world, const char *method, const char *const *headers,
+	const char *body, size_t size)
+{
+	world_begin_post(world, method, headers, body, size);
 	fake_host_wait(world->loop, has_answer, world);
 	return world->status;
 }

@@ -35,6 +35,8 @@ struct world {
 	const char *token_answer; /* instead of a token; NULL: one */
 	const char *info_answer;  /* instead of OWN */
 	bool mute;		  /* calls are not answered */
+	bool silent;		  /* nor is the question for the own id */
+	struct qg_redis *redis;	  /* the test's own; NULL: none */
 	struct qg_http_exchange *unanswered[ASKED_MAX];
 	size_t unanswered_count;
 	/* the last post */
@@ -45,10 +47,15 @@ struct world {
 
 /* more: further options, "" for none. Does not start the bot. */
 void world_open(struct world *world, const char *more);
+/* The same with a Redis. */
+void world_open_with(struct world *world, const char *more, const char *redis_url);
 void world_close(struct world *world);
 /* start(), and waits until the own id is known. */
 void world_start(struct world *world);
-/* Posts a webhook and waits for its answer: status and answered. headers end with NULL. */
+/* Posts a webhook: posted is set once there is an answer, status and answered hold it. headers end with NULL. */
+void world_begin_post(struct world *world, const char *method, const char *const *headers,
+	const char *body, size_t size);
+/* The same, and waits for its answer. */
 int world_post(struct world *world, const char *method, const char *const *headers,
 	const char *body, size_t size);
 void world_answer(struct world *world, int http, const char *reset, const char *body);

@@ -15,6 +15,7 @@ static struct fake {
 } fakes[FAKE_MODELS];
 static size_t fake_count;
 size_t fake_running;
+struct qg_ask fake_last;
 void (*fake_choose)(struct fake_step *step);
 
 struct state {
@@ -74,6 +75,7 @@ static enum qg_status ask(struct qg_model_call *call)
 	struct state *state = call->state;
 	size_t at = fake->asked < fake->count ? fake->asked : fake->count - 1;
 	fake->asked++;
+	fake_last = *call->ask;
 	state->step = fake->steps[at];
 	if (fake_choose != NULL) {
 		fake_choose(&state->step);
@@ -235,6 +237,7 @@ static void desk_saved(struct qg_desk *base, const struct qg_call *call, const c
 	struct fake_desk *desk = (struct fake_desk *)base;
 	desk->saved++;
 	snprintf(desk->saved_way, sizeof(desk->saved_way), "%s", way);
+	snprintf(desk->saved_id, sizeof(desk->saved_id), "%s", call->id);
 	desk->saved_tokens = call->estimate;
 }
 

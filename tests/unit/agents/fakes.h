@@ -30,6 +30,8 @@ struct qg_model_config *fake_add(struct world *world, const char *name, int rank
 size_t fake_asked(const char *name);
 /* Called in place of what a step says, where set; for random schedules. */
 extern void (*fake_choose)(struct fake_step *step);
+/* What was asked last; its texts are borrowed. */
+extern struct qg_ask fake_last;
 /* Calls under way. */
 extern size_t fake_running;
 
@@ -54,7 +56,7 @@ struct fake_desk {
 	struct fake_end ends[FAKE_CALLS];
 	size_t opened, granted, closed, forgotten, saved, wrong;
 	int64_t cost; /* of all closed */
-	char saved_way[16];
+	char saved_way[16], saved_id[33];
 	struct qg_tokens saved_tokens;
 	void *open;  /* the question under way; NULL for none */
 	bool silent; /* answers no question */

@@ -60,6 +60,16 @@ START_TEST(without_usage_the_estimate_is_booked)
 }
 END_TEST
 
+START_TEST(thoughts_belong_to_the_estimate)
+{
+	FAKE_ADD("a", 2, {.text = "0123456789", .tokens = {.reasoning = 30}});
+	asking_run();
+	ck_assert_int_eq(END(0)->tokens.output, 35);
+	ck_assert_int_eq(END(0)->tokens.reasoning, 30);
+	ck_assert(END(0)->estimated);
+}
+END_TEST
+
 START_TEST(a_failure_is_booked_as_far_as_it_may_be_charged)
 {
 	static const struct {
@@ -153,7 +163,7 @@ START_TEST(each_class_goes_its_way)
 		{QG_MODEL_RATE, 2, "b"},
 		{QG_MODEL_OVERLOAD, 2, "b"},
 		{QG_MODEL_SERVER, 2, "b"},
-		{QG_MODEL_TIMEOUT, 2, "b"},
+		{QG_MODEL_TIMEOUT, 1, "b"},
 		{QG_MODEL_TRANSPORT, 2, "b"},
 		{QG_MODEL_CONTEXT, 1, "b"},
 		{QG_MODEL_MODEL, 1, "b"},
@@ -179,6 +189,42 @@ START_TEST(the_second_try_may_answer)
 	ck_assert_str_eq(asking.text, "now");
 	ck_assert_uint_eq(asking.desk.closed, 2);
 	ck_assert_str_eq(END(0)->failed, "overload");
+}
+END_TEST
+
+/* A window too small for the history may hold the question; if it does not, others are asked so too. */
+START_TEST(a_history_too_long_is_left_out)
+{
+	static const char messages[] = "{history},{question}";
+	FAKE_ADD("a", 2, {.error = QG_MODEL_CONTEXT}, FAKE_GOOD("short"),
+		{.error = QG_MODEL_CONTEXT});
+	FAKE_ADD("b", 2, FAKE_GOOD("b"));
+	asking.ask.messages = messages;
+	asking.ask.messages_size = strlen(messages);
+	asking.ask.history_size = strlen("{history},");
+	asking.ask.history_tokens = 60;
+	asking_run();
+	ck_assert_str_eq(asking.text, "short");
+	ck_assert_str_eq(fake_last.messages, "{question}");
+	ck_assert_uint_eq(fake_last.messages_size, strlen("{question}"));
+	ck_assert_int_eq(fake_last.tokens, TOKENS - 60);
+	ck_assert_int_eq(asking.ask.tokens, TOKENS);
+	asking_run();
+	ck_assert_str_eq(asking.text, "b");
+	ck_assert_str_eq(fake_last.messages, "{question}");
+	ck_assert_uint_eq(fake_asked("a"), 4);
+}
+END_TEST
+
+/* Who waited out a silence is not made to wait for another one there, unless nobody else is left. */
+START_TEST(a_silence_is_not_waited_for_twice)
+{
+	FAKE_ADD("a", 2, {.error = QG_MODEL_TIMEOUT});
+	FAKE_ADD("b", 2, {.error = QG_MODEL_TIMEOUT});
+	asking_run();
+	ck_assert_uint_eq(fake_asked("a"), 1);
+	ck_assert_uint_eq(fake_asked("b"), 2);
+	ck_assert_str_eq(asking.who, "offline");
 }
 END_TEST
 
@@ -216,6 +262,21 @@ START_TEST(a_long_one_is_not)
 	asking_run(); /* others leave it alone meanwhile */
 	ck_assert_uint_eq(fake_asked("a"), 1);
 	qg_clock_fix(WORLD_NOW, 1000000 + 10001);
+	asking_run();
+	ck_assert_str_eq(asking.text, "a");
+}
+END_TEST
+
+/* Nobody hammers at a limit: after two refusals the key has its rest. */
+START_TEST(a_limit_without_a_stated_wait_is_left_alone)
+{
+	FAKE_ADD("a", 2, {.error = QG_MODEL_RATE}, {.error = QG_MODEL_RATE}, GOOD("a"));
+	FAKE_ADD("b", 2, GOOD("b"));
+	asking_run();
+	asking_run();
+	ck_assert_str_eq(asking.text, "b");
+	ck_assert_uint_eq(fake_asked("a"), 2);
+	qg_clock_fix(WORLD_NOW, 1000000 + 3001);
 	asking_run();
 	ck_assert_str_eq(asking.text, "a");
 }
@@ -516,6 +577,10 @@ int main(void)
 	tcase_add_test(all, without_a_desk_nothing_is_booked);
 	tcase_add_loop_test(all, each_class_goes_its_way, 0, 13);
 	tcase_add_test(all, the_second_try_may_answer);
+	tcase_add_test(all, thoughts_belong_to_the_estimate);
+	tcase_add_test(all, a_limit_without_a_stated_wait_is_left_alone);
+	tcase_add_test(all, a_history_too_long_is_left_out);
+	tcase_add_test(all, a_silence_is_not_waited_for_twice);
 	tcase_add_test(all, four_calls_are_enough);
 	tcase_add_test(all, a_short_stated_wait_is_waited);
 	tcase_add_test(all, a_long_one_is_not);

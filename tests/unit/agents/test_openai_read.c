@@ -229,6 +229,28 @@ START_TEST(one_delta_of_200_kB)
 }
 END_TEST
 
+/* What nobody can have used is not booked as nothing: there is no usage, and an earlier one stands. */
+START_TEST(absurd_figures_are_no_usage)
+{
+	static const char *const absurd[] = {"-5", "1e18", "\"many\"", "{}", "true"};
+	char chunk[128];
+	for (size_t i = 0; i < 2 * sizeof(absurd) / sizeof(absurd[0]); i++) {
+		const char *text = absurd[i / 2];
+		snprintf(chunk, sizeof(chunk),
+			"{\"choices\":[],\"usage\":{\"prompt_tokens\":%s,\"completion_tokens\":%s}"
+			"}",
+			i % 2 == 0 ? text : "7", i % 2 == 0 ? "7" : text);
+		event(chunk);
+		ck_assert_msg(!answer.has_usage, "%s", chunk);
+	}
+	event("{\"choices\":[],\"usage\":{\"prompt_tokens\":\"12\",\"completion_tokens\":3}}");
+	event(chunk);
+	ck_assert(answer.has_usage);
+	ck_assert_int_eq(answer.usage.input, 12);
+	ck_assert_int_eq(answer.usage.output, 3);
+}
+END_TEST
+
 static double cpu_us(void)
 {
 	struct timespec now;
@@ -307,6 +329,7 @@ int main(void)
 	tcase_add_test(made, a_reset_behind_the_end_is_none);
 	tcase_add_test(made, too_much_is_an_error);
 	tcase_add_test(made, too_many_tools_are_an_error);
+	tcase_add_test(made, absurd_figures_are_no_usage);
 	tcase_add_test(made, one_delta_of_200_kB);
 	tcase_add_test(made, a_delta_costs_little);
 	tcase_add_test(made, no_memory_is_no_answer);

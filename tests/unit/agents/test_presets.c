@@ -142,6 +142,8 @@ static const struct {
 	{"{provider: vllm, model: x}", "Eneeds 'base_url'"},
 	{"{provider: ollama, base_url: 'http://h/v1'}", "Eneeds 'model'"},
 	{"{provider: openai, base_url: 'ws://h', model: x, api_key: k}", "Ehttp:// or https://"},
+	{"{provider: openai, base_url: 'https://h/v1?a=b', model: x, api_key: k}",
+		"Ewithout ? and #"},
 	{"{provider: deepseek, model: deepseek-chat, api_key: k}",
 		"Wno longer serves 'deepseek-chat'; its present model is deepseek-flash"},
 	{"{provider: scripted}", "Eprovider scripted needs 'script'"},

@@ -137,7 +137,7 @@ START_TEST(the_estimate_covers_all_of_a_prompt)
 	ck_assert_int_le(alone, system + 2 * QG_TOKENS_PER_MESSAGE + (int64_t)strlen(list));
 	ck_assert_int_lt(qg_tokens_total(&turn.prompt_count, true), alone);
 	free(list);
-	turn.request.history = "b\t\t1\t0\t2\t0\t{\"role\":\"assistant\",\"content\":\"您好\"}";
+	turn.request.history = "u\t\t1\t0\t2\t0\t{\"role\":\"user\",\"content\":\"您好\"}";
 	free(qg_prompt_messages(&turn, NULL, 0));
 	ck_assert_int_eq(turn.prompt_tokens, alone + 2 + QG_TOKENS_PER_MESSAGE);
 }
@@ -150,7 +150,7 @@ static bool prompt_once(void *arg)
 	struct qg_turn turn = {.request = {.role = world.role,
 				       .messages = messages,
 				       .count = 1,
-				       .history = "b\t\t1\t0\t2\t0\t{\"role\":\"assistant\","
+				       .history = "u\t\t1\t0\t2\t0\t{\"role\":\"user\","
 						  "\"content\":\"您好\"}"},
 		.now = WORLD_NOW};
 	char *list = qg_prompt_messages(&turn, NULL, 0);
@@ -165,6 +165,38 @@ START_TEST(no_memory_is_survived)
 	if (qg_test_malloc_works()) {
 		ck_assert_int_gt(qg_test_each_malloc(prompt_once, NULL), 2);
 	}
+}
+END_TEST
+
+START_TEST(an_id_of_the_platform_is_shown_to_no_model)
+{
+	struct qg_message message = {
+		.text = "在吗", .sender = "ou_7d8a6e6df7621556ce0d21922b676706"};
+	struct qg_message other = {.text = "在吗", .sender = "ou_1"};
+	QG_AUTO(qg_buf_finish) struct qg_buf first;
+	QG_AUTO(qg_buf_finish) struct qg_buf again;
+	QG_AUTO(qg_buf_finish) struct qg_buf third;
+	qg_buf_init(&first, 1024);
+	qg_buf_init(&again, 1024);
+	qg_buf_init(&third, 1024);
+	qg_prompt_add_speech(&first, &message, "在吗", 6);
+	message.sender_name = "";
+	qg_prompt_add_speech(&again, &message, "在吗", 6);
+	qg_prompt_add_speech(&third, &other, "在吗", 6);
+	ck_assert_ptr_nonnull(strstr(first.data, "「群友"));
+	ck_assert_uint_eq(strcspn(first.data, "\n"), strlen("「群友0000」说："));
+	ck_assert_ptr_null(strstr(first.data, "ou_"));
+	ck_assert_str_eq(first.data, again.data); /* the same person in every prompt */
+	ck_assert_str_ne(first.data, third.data);
+}
+END_TEST
+
+START_TEST(without_tools_nothing_may_be_promised)
+{
+	const char *rule = strstr(world.role->system, "你现在没有任何工具");
+	ck_assert_ptr_nonnull(rule);
+	ck_assert_ptr_nonnull(strstr(rule, "都不许说「记下了」"));
+	ck_assert(rule > strstr(world.role->system, "你是小满的助手")); /* has the last word */
 }
 END_TEST
 
@@ -189,6 +221,8 @@ int main(void)
 	tcase_add_test(all, the_question_comes_last_behind_time_and_history);
 	tcase_add_test(all, the_estimate_covers_all_of_a_prompt);
 	tcase_add_test(all, no_memory_is_survived);
+	tcase_add_test(all, an_id_of_the_platform_is_shown_to_no_model);
+	tcase_add_test(all, without_tools_nothing_may_be_promised);
 	tcase_add_test(all, the_system_part_is_the_same_for_every_turn);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);

@@ -225,6 +225,54 @@ START_TEST(a_long_system_prompt_is_kept)
 }
 END_TEST
 
+/* Some services refuse two messages of one role in a row. A border within a text is text. */
+START_TEST(two_of_one_role_are_one)
+{
+	static const char several[] =
+		"{\"role\":\"user\",\"content\":\"一\"},{\"role\":\"user\",\"content\":"
+		"\"\\\"},{\\\"role\\\":\\\"user\\\"\"},{\"role\":\"assistant\",\"content\":\"好\"},"
+		"{\"role\":\"user\",\"content\":\"二\"},{\"role\":\"user\",\"content\":\"三\"},"
+		"{\"role\":\"user\",\"content\":\"四\"}";
+	use(_i == 0 ? "claude" : "deepseek", "");
+	question.messages = several;
+	question.messages_size = sizeof(several) - 1;
+	ask("HTTP/1.1 500 no\r\nConnection: close\r\n\r\n");
+	ck_assert_ptr_nonnull(strstr(body(),
+		"{\"role\":\"user\",\"content\":\"一\\n\\n\\\"},{\\\"role\\\":\\\"user\\\"\"},"
+		"{\"role\":\"assistant\",\"content\":\"好\"},"
+		"{\"role\":\"user\",\"content\":\"二\\n\\n三\\n\\n四\"}],"));
+}
+END_TEST
+
+/* What it told at the beginning is not what the answer cost. */
+START_TEST(a_relay_that_drops_the_last_figures)
+{
+	use("claude", "");
+	ask("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+	    "data: {\"type\":\"message_start\",\"message\":{\"model\":\"c\","
+	    "\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n"
+	    "data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":"
+	    "\"好\"}}\n\n"
+	    "data: "
+	    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{}}\n\n"
+	    "data: {\"type\":\"message_stop\"}\n\n");
+	ck_assert_int_eq(result.error, QG_MODEL_NONE);
+	ck_assert(!result.has_usage);
+}
+END_TEST
+
+/* Nobody sees thoughts, and they are charged. */
+START_TEST(thoughts_without_figures_are_estimated)
+{
+	ask(SSE "data: "
+		"{\"choices\":[{\"delta\":{\"reasoning_content\":\"想一想再说\"}}]}\n\n" DELTA("好")
+			FINISH("stop") DONE);
+	ck_assert_str_eq(shown(), "好");
+	ck_assert(!result.has_usage);
+	ck_assert_int_eq(result.tokens.reasoning, 5);
+}
+END_TEST
+
 START_TEST(addresses)
 {
 	static const char *const paths[][3] = {
@@ -233,6 +281,7 @@ START_TEST(addresses)
 		{"claude", "/anthropic", "/anthropic/v1/messages"},
 		{"claude", "/v1", "/v1/messages"},
 		{"claude", "/v1/messages", "/v1/messages"},
+		{"claude", "/v1/", "/v1/messages"},
 	};
 	char line[128];
 	use(paths[_i][0], paths[_i][1]);
@@ -286,6 +335,16 @@ static const struct {
 	{SSE, false, QG_MODEL_TRANSPORT, "", false, false, "an empty answer"},
 	{"", true, QG_MODEL_TRANSPORT, "", false, false, ""},
 	{SSE FINISH("stop") USAGE DONE, false, QG_MODEL_SERVER, "", true, false, "is empty"},
+	{SSE DELTA("\\n\\n") DELTA(" ") FINISH("stop") USAGE DONE, false, QG_MODEL_SERVER, "", true,
+		false, "is empty"},
+	{SSE DELTA("\\n\\n") DELTA(" 好 ") FINISH("stop") USAGE DONE, false, QG_MODEL_NONE, "好 ",
+		true, false, ""},
+	{SSE DELTA("好") DELTA("\xe5\xa5") DELTA("吗") FINISH("stop") DONE, false, QG_MODEL_NONE,
+		"好\xef\xbf\xbd\xef\xbf\xbd吗", false, false, ""},
+	{SSE DELTA("好") "data: {\"choices\":[{\"delta\":\n\n" DELTA("吗") FINISH("stop") DONE,
+		false, QG_MODEL_SERVER, "好", false, false, "cannot be read"},
+	{SSE DELTA("好") "data: ping\n\n" FINISH("stop") DONE, false, QG_MODEL_NONE, "好", false,
+		false, ""},
 	{SSE FINISH("length") USAGE DONE, false, QG_MODEL_SERVER, "", true, false, "thoughts"},
 	{SSE DELTA("好") FINISH("content_filter") DONE, false, QG_MODEL_FILTERED, "好", false,
 		false, "content_filter"},
@@ -355,6 +414,22 @@ START_TEST(a_server_that_only_breathes)
 	ask("");
 	ck_assert_int_eq(result.error, QG_MODEL_TIMEOUT);
 	ck_assert(result.sent);
+}
+END_TEST
+
+static void say_all_and_breathe(struct visitor *visitor)
+{
+	keep_alive(visitor);
+	visitor_say(visitor, DELTA("好") FINISH("stop") USAGE DONE);
+}
+
+START_TEST(a_server_that_breathes_on_behind_the_end)
+{
+	vendor.asked = say_all_and_breathe;
+	ask("");
+	ck_assert_int_eq(result.error, QG_MODEL_NONE);
+	ck_assert(result.has_usage);
+	ck_assert_str_eq(shown(), "好");
 }
 END_TEST
 
@@ -450,7 +525,11 @@ int main(void)
 	tcase_add_test(all, the_request_of_the_openai_form);
 	tcase_add_test(all, the_request_of_the_anthropic_form);
 	tcase_add_loop_test(all, a_long_system_prompt_is_kept, 0, 2);
-	tcase_add_loop_test(all, addresses, 0, 5);
+	tcase_add_loop_test(all, addresses, 0, 6);
+	tcase_add_loop_test(all, two_of_one_role_are_one, 0, 2);
+	tcase_add_test(all, a_server_that_breathes_on_behind_the_end);
+	tcase_add_test(all, a_relay_that_drops_the_last_figures);
+	tcase_add_test(all, thoughts_without_figures_are_estimated);
 	tcase_add_test(all, an_answer);
 	tcase_add_test(all, the_end_of_the_stream_is_the_end);
 	tcase_add_loop_test(all, each_way_to_end, 0, sizeof(answers) / sizeof(answers[0]));

@@ -55,9 +55,37 @@ START_TEST(about_and_usage_say_what_is_so)
 	ck_has(world.text, "没有用大模型");
 	world_say(&world, "/用量", NULL);
 	ck_has(world.text, "用量");
+	ck_lacks(world.text, "记");
 	world_add_script(&world, "m", "- {text: x}\n");
 	world_say(&world, "/about", NULL);
 	ck_lacks(world.text, "没有用大模型");
+	ck_lacks(world.text, "会发给");
+}
+END_TEST
+
+START_TEST(about_names_who_gets_to_read_a_question)
+{
+	world_add_script(&world, "a", "- {text: x}\n");
+	world_add_script(&world, "b", "- {text: x}\n");
+	world_add_script(&world, "c", "- {text: x}\n");
+	static const struct {
+		const char *provider, *base_url;
+	} set[] = {{"deepseek", NULL},
+		{"openai", "http://192.168.1.20:8000/v1"},
+		{"openai", "https://llm.example.com/v1"}};
+	char *provider[3];
+	for (size_t i = 0; i < 3; i++) {
+		struct qg_model_config *endpoint = &world.config->models[i];
+		provider[i] = endpoint->provider;
+		endpoint->provider = (char *)set[i].provider;
+		endpoint->base_url = (char *)set[i].base_url;
+	}
+	world_say(&world, "/about", NULL);
+	ck_has(world.text, "手册里有关的段落会发给：DeepSeek、自己的模型服务、llm.example.com。");
+	for (size_t i = 0; i < 3; i++) {
+		world.config->models[i].provider = provider[i];
+		world.config->models[i].base_url = NULL;
+	}
 }
 END_TEST
 
@@ -406,6 +434,18 @@ START_TEST(a_failure_after_words_ends_with_a_notice)
 }
 END_TEST
 
+START_TEST(what_a_service_takes_back_is_said_no_more)
+{
+	world_add_script(&world, "a", "- {text: 开头几个字, chunks: 2, fail: filtered}\n");
+	world_say(&world, "讲个故事", NULL);
+	ck_lacks(world.text, "开头");
+	ck_has(world.text, "撤回");
+	ck_assert_ptr_null(world.label);
+	ck_assert_uint_eq(json_array_size(world.history), 2);
+	ck_lacks(json_string_value(json_array_get(world.history, 1)), "开头");
+}
+END_TEST
+
 START_TEST(our_own_mistake_fails_the_turn)
 {
 	world_add_script(&world, "a", "- {fail: error}\n");
@@ -503,6 +543,7 @@ int main(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, commands_answer_without_history);
 	tcase_add_test(all, about_and_usage_say_what_is_so);
+	tcase_add_test(all, about_names_who_gets_to_read_a_question);
 	tcase_add_test(all, an_unknown_slash_word_is_ordinary_text);
 	tcase_add_test(all, reset_forgets);
 	tcase_add_test(all, a_keyword_calls_a_person_and_quiets_for_the_asker);
@@ -528,6 +569,7 @@ int main(void)
 	tcase_add_test(all, a_failure_nobody_saw_goes_to_the_next);
 	tcase_add_test(all, offline_stands_last);
 	tcase_add_test(all, a_failure_after_words_ends_with_a_notice);
+	tcase_add_test(all, what_a_service_takes_back_is_said_no_more);
 	tcase_add_test(all, our_own_mistake_fails_the_turn);
 	tcase_add_test(all, refused_content_goes_to_no_other_service);
 	tcase_add_test(all, an_empty_answer_is_a_failure);

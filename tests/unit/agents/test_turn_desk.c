@@ -125,6 +125,21 @@ START_TEST(an_answer_without_a_model_is_saved)
 }
 END_TEST
 
+START_TEST(a_repeated_turn_saves_under_one_id)
+{
+	char first[33];
+	add("a", 2, 1000, good);
+	world_say(&world, "几点开门", NULL);
+	memcpy(first, desk.saved_id, sizeof(first));
+	ck_assert_uint_eq(strlen(first), 32);
+	world_say(&world, "几点开门", NULL); /* the same message: the turn's first try died */
+	ck_assert_str_eq(desk.saved_id, first);
+	world_say(&world, "请问几点开门", NULL);
+	ck_assert_uint_eq(desk.saved, 3);
+	ck_assert_str_ne(desk.saved_id, first);
+}
+END_TEST
+
 /* ---- limits ---- */
 
 static enum qg_status refuse(
@@ -237,15 +252,18 @@ END_TEST
 START_TEST(admins_see_the_group_s_and_the_bot_s)
 {
 	desk.figures.chat_month.calls = 1500;
+	desk.figures.bot_month.saved = 99999;
 	world.admin = true;
 	world_say(&world, "/usage", NULL);
 	ck_has(world.text, "本群今天：0 次，0 tokens，¥0.00");
 	ck_has(world.text, "本群本月：1,500 次");
-	ck_has(world.text, "我在各处本月");
+	ck_lacks(world.text, "我在各处本月"); /* everybody reads it there */
+	ck_lacks(world.text, "99,999");
 	world.group = false;
 	world_say(&world, "/usage", NULL);
 	ck_lacks(world.text, "本群");
 	ck_has(world.text, "我在各处本月");
+	ck_has(world.text, "99,999");
 	desk.figures_status = QG_AWAY;
 	world_say(&world, "/usage", NULL);
 	ck_assert_int_eq(world.status, QG_AWAY);
@@ -419,6 +437,7 @@ int main(void)
 	tcase_add_test(all, all_calls_of_a_turn_are_summed_up);
 	tcase_add_test(all, an_estimate_says_so);
 	tcase_add_test(all, an_answer_without_a_model_is_saved);
+	tcase_add_test(all, a_repeated_turn_saves_under_one_id);
 	tcase_add_test(all, simpler_answers_are_announced_once_a_day);
 	tcase_add_test(all, what_a_stand_in_misses_hands_nobody_over);
 	tcase_add_test(all, stop_says_so_once_a_day_and_then_nothing);

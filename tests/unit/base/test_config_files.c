@@ -197,9 +197,7 @@ START_TEST(hides_a_customers_knowledge_from_others)
 				    "- {name: b, template: restaurant, platform: web, knowledge: "
 				    "[./a/../a/menu.md]}\n");
 	struct qg_config *config = load(NULL);
-	assert_said("bots.d/a.yaml:3:63: warning: bots[0].knowledge[0]: '../a' cannot be read: the "
-		    "bot does not know it yet\n"
-		    "bots.d/b.yaml:3:62: bots[0].knowledge[0]: './a/../a/menu.md' is another "
+	assert_said("bots.d/b.yaml:3:62: bots[0].knowledge[0]: './a/../a/menu.md' is another "
 		    "customer's knowledge\n");
 	ck_assert_ptr_null(qg_config_bot(config, "b"));
 	ck_assert_ptr_nonnull(qg_config_bot(config, "a2"));
@@ -276,6 +274,35 @@ START_TEST(reads_secrets_from_files)
 		    "plain file\n"
 		    "qungong.yaml:3:57: bots[0].members.c: the secret's file 'no' cannot be read: "
 		    "No such file or directory\n");
+}
+END_TEST
+
+/* A path starts at the file that holds it; what lies beside qungong.yaml only is found there. */
+START_TEST(paths_start_at_the_file_that_holds_them)
+{
+	ck_assert_int_eq(mkdir("bots.d/own", 0700), 0);
+	write_file("bots.d/own/token", "near");
+	write_file("far-token", "far");
+	write_file("menu.md", "x");
+	write_file("bots.d/menu.md", "x");
+	write_file("qungong.yaml", "bots:\n" BOT("m"));
+	write_file("bots.d/a.yaml",
+		"bots:\n- {name: a, template: restaurant, platform: web, knowledge: [menu.md, "
+		"../menu.md], token: \"file:own/token\", members: {b: \"file:../far-token\", c: "
+		"\"file:far-token\"}}\n");
+	struct qg_config *config = load(NULL);
+	const struct qg_bot_config *bot = qg_config_bot(config, "a");
+	ck_assert_msg(bot != NULL, "%s", said());
+	const struct fake_web *web = bot->options;
+	ck_assert_str_eq(web->token, "near");
+	ck_assert_str_eq(json_string_value(json_object_get(web->members, "b")), "far");
+	ck_assert_str_eq(json_string_value(json_object_get(web->members, "c")), "far");
+	ck_assert_ptr_nonnull(strstr(bot->knowledge.items[0], "/bots.d/menu.md"));
+	ck_assert_ptr_nonnull(strstr(bot->knowledge.items[1], "/bots.d/../menu.md"));
+	struct qg_strings files = qg_config_files("qungong.yaml");
+	ck_assert(qg_strings_has(&files, bot->knowledge.items[0]));
+	qg_strings_finish(&files);
+	qg_config_release(config);
 }
 END_TEST
 
@@ -488,6 +515,7 @@ int main(void)
 	tcase_add_test(files, hides_a_customers_models_from_others);
 	tcase_add_test(files, hides_a_customers_knowledge_from_others);
 	tcase_add_test(files, checks_the_head_of_a_file);
+	tcase_add_test(files, paths_start_at_the_file_that_holds_them);
 	tcase_add_test(files, reads_secrets_from_files);
 	tcase_add_loop_test(
 		files, never_shows_a_secret, 0, (int)(sizeof(slots) / sizeof(slots[0])));

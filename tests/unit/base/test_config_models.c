@@ -92,7 +92,7 @@ START_TEST(warns_of_what_helps_nobody)
 		"models:\n  a: {provider: deepseek, api_key: \"\"}\n  b: {provider: yi}\n"
 		"  c: {provider: deepseek, api_key: x, vision: true}\n"
 		"  d: {provider: deepseek, api_key: x, vision: true, base_url: "
-		"\"http://h\"}\nbots:\n" BOT("a"));
+		"\"http://h\"}\n  e: {provider: deepseek, api_key: x}\nbots:\n" BOT("a, models: [a, c, d]"));
 	struct qg_config *config = load(NULL);
 	ck_assert_msg(config != NULL, "%s", said());
 	ck_assert_str_eq(said(),
@@ -106,7 +106,9 @@ START_TEST(warns_of_what_helps_nobody)
 		"in "
 		"this version\n"
 		"qungong.yaml:4:39: warning: models.c.vision: is known of a provider's own models; "
-		"write it beside a base_url only\n");
+		"write it beside a base_url only\n"
+		"qungong.yaml:6:6: warning: models.e: no bot names endpoint 'e', so it is never "
+		"asked; write `models: [e]` at a bot\n");
 	qg_config_release(config);
 }
 END_TEST

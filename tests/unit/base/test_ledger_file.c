@@ -117,16 +117,18 @@ START_TEST(what_is_no_row_is_counted)
 	static const char *const bad[] = {"", "{", "[]", "{}", "{\"id\":\"x\",\"day\":\"2026112\"}",
 		"{\"id\":\"x\",\"bot\":\"b\",\"day\":\"20261322\"}",
 		"{\"id\":\"x\",\"bot\":\"b\",\"day\":\"20261122\",\"input\":-1}",
+		"{\"id\":\"x\",\"bot\":\"b\",\"day\":\"20261122\",\"cost\":9000000000000000000}",
 		"{\"id\":\"\",\"bot\":\"b\",\"day\":\"20261122\"}",
 		"{\"id\":\"x\",\"bot\":\"\",\"day\":\"20261122\"}"};
 	char month[8];
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		ck_assert_msg(!qg_ledger_row_month(bad[i], strlen(bad[i]), month), "%s", bad[i]);
+		ck_assert_msg(qg_ledger_row_month(bad[i], strlen(bad[i]), month) == QG_INVALID,
+			"%s", bad[i]);
 		ck_assert_uint_eq(add("2026-11", qg_str_copy(bad[i])), 1);
 	}
 	expect(report(by_bot()), "[]");
 	char *good = row("a", "20261122", USUAL);
-	ck_assert(qg_ledger_row_month(good, strlen(good), month));
+	ck_assert_int_eq(qg_ledger_row_month(good, strlen(good), month), QG_OK);
 	ck_assert_str_eq(month, "2026-11");
 	free(good);
 }

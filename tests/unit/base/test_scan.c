@@ -151,6 +151,33 @@ START_TEST(controls_are_refused_wherever_they_stand)
 }
 END_TEST
 
+/* Strings are read eight bytes at a time: what is not plain, at every place of every length. */
+START_TEST(strings_come_back_as_they_were_quoted)
+{
+	static const char odd[] = "\"\\\n\x1f\x01 !#[]\x7f/";
+	static const char *const paths[] = {"a"};
+	char text[32];
+	for (size_t size = 1; size <= 26; size++) {
+		for (size_t i = 0; i < size * (sizeof(odd) - 1); i++) {
+			struct qg_buf json;
+			struct qg_piece found;
+			memset(text, 'x', size);
+			text[size] = '\0';
+			text[i % size] = odd[i / size];
+			qg_buf_init(&json, 1024);
+			qg_buf_add_str(&json, "{\"a\":");
+			ck_assert_int_eq(qg_json_quote(text, size, &json), QG_OK);
+			qg_buf_add_char(&json, '}');
+			ck_assert_int_eq(qg_scan(json.data, json.size, paths, 1, &found), QG_OK);
+			char *copy = qg_piece_copy(&found);
+			ck_assert_str_eq(copy, text);
+			free(copy);
+			qg_buf_finish(&json);
+		}
+	}
+}
+END_TEST
+
 START_TEST(depth_is_bounded)
 {
 	char text[2 * 65];
@@ -391,6 +418,7 @@ int main(void)
 	tcase_add_loop_test(tests, a_wanted_member_twice_is_refused, 0, COUNT(twice));
 	tcase_add_loop_test(tests, broken_texts_are_refused, 0, COUNT(bad));
 	tcase_add_test(tests, controls_are_refused_wherever_they_stand);
+	tcase_add_test(tests, strings_come_back_as_they_were_quoted);
 	tcase_add_test(tests, depth_is_bounded);
 	tcase_add_test(tests, text_loses_its_escapes);
 	tcase_add_loop_test(tests, numbers_are_whole_or_none, 0, COUNT(numbers));

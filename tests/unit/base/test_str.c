@@ -92,6 +92,19 @@ START_TEST(numbers_must_be_whole)
 }
 END_TEST
 
+START_TEST(numbers_are_written_as_they_are_read)
+{
+	static const int64_t numbers[] = {0, 7, 10, -1, -10, 1234567890, INT64_MAX, INT64_MIN};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		char text[QG_INT64_SIZE];
+		int64_t back = 1;
+		ck_assert_uint_eq(qg_str_from_int64(numbers[i], text), strlen(text));
+		ck_assert(qg_str_to_int64(text, INT64_MIN, INT64_MAX, &back));
+		ck_assert_int_eq(back, numbers[i]);
+	}
+}
+END_TEST
+
 START_TEST(nearest_suggests_slips_only)
 {
 	static const char *const words[] = {"port", "platform", "knowledge", "models"};
@@ -153,6 +166,7 @@ int main(void)
 	tcase_add_test(tcase, equality_and_prefix);
 	tcase_add_test(tcase, trim_cuts_narrow_and_wide_blanks);
 	tcase_add_test(tcase, numbers_must_be_whole);
+	tcase_add_test(tcase, numbers_are_written_as_they_are_read);
 	tcase_add_test(tcase, nearest_suggests_slips_only);
 	tcase_add_test(tcase, crc16_is_that_of_redis_cluster);
 	tcase_add_test(tcase, failing_memory_is_told_and_leaks_nothing);

@@ -44,6 +44,28 @@ START_TEST(every_code_point_survives_put_and_next)
 }
 END_TEST
 
+/* Chinese is read two characters at a time: whatever stands at either place, each of three bytes. */
+START_TEST(a_run_of_characters_is_judged_as_each_of_them)
+{
+	for (uint32_t lead = 0xe0; lead <= 0xf0; lead++) {
+		for (uint32_t next = 0x70; next <= 0xc0; next++) {
+			char odd[4] = {(char)lead, (char)next, (char)0x80, '\0'}, text[64];
+			size_t used = 0;
+			bool valid = qg_utf8_next(odd, 3, &used) != 0xfffd || used == 3;
+			for (int at = 0; at < 3; at++) {
+				snprintf(text, sizeof(text), "%s%s%s%s群工群工",
+					at == 0 ? odd : "群", at == 1 ? odd : "工",
+					at == 2 ? odd : "群", "工");
+				ck_assert_int_eq(is_valid(text), valid);
+				char *clean = qg_utf8_clean(text, strlen(text));
+				ck_assert_int_eq(strcmp(clean, text) == 0, valid);
+				free(clean);
+			}
+		}
+	}
+}
+END_TEST
+
 START_TEST(invalid_bytes_are_stepped_over_one_by_one)
 {
 	size_t used = 0;
@@ -123,6 +145,7 @@ int main(void)
 	TCase *tcase = tcase_create("utf8");
 	tcase_add_test(tcase, only_the_shortest_form_of_a_code_point_is_valid);
 	tcase_add_test(tcase, every_code_point_survives_put_and_next);
+	tcase_add_test(tcase, a_run_of_characters_is_judged_as_each_of_them);
 	tcase_add_test(tcase, invalid_bytes_are_stepped_over_one_by_one);
 	tcase_add_test(tcase, cuts_never_split_a_code_point);
 	tcase_add_test(tcase, cleaning_keeps_text_lines_and_tabs);

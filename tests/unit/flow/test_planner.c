@@ -148,6 +148,20 @@ START_TEST(each_outcome_has_its_step)
 }
 END_TEST
 
+START_TEST(a_storm_of_rates_uses_up_no_reply)
+{
+	unsigned attempts = 0;
+	for (unsigned i = 0; i < 100; i++) {
+		attempts = plan_attempts(QG_BUSY, attempts, 1000);
+		ck_assert_int_eq(plan_next(QG_BUSY, QG_FORM_RICH, attempts), PLAN_RETRY);
+	}
+	ck_assert_uint_eq(attempts, PLAN_RATE_ATTEMPTS_MOST);
+	ck_assert_uint_eq(plan_attempts(QG_TIMEOUT, attempts, 1000), attempts + 1);
+	ck_assert_uint_eq(plan_attempts(QG_BUSY, 11, 1000), 11);
+	ck_assert_uint_eq(plan_attempts(QG_BUSY, 11, PLAN_RATE_MS), 12); /* but not for ever */
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("planner");
@@ -158,6 +172,7 @@ int main(void)
 	tcase_add_test(tcase, a_line_longer_than_a_part_follows_in_its_own);
 	tcase_add_test(tcase, a_part_is_cut_where_it_stands);
 	tcase_add_test(tcase, each_outcome_has_its_step);
+	tcase_add_test(tcase, a_storm_of_rates_uses_up_no_reply);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

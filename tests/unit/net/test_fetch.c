@@ -368,6 +368,41 @@ START_TEST(a_pooled_connection_that_closes_over_a_request_is_replaced_once)
 	ask_for(&one, vendor_url(&vendor, "/"), "x");
 	expect_end(&one, QG_FETCH_NONE, 200, "ok");
 	ck_assert_int_eq(vendor.requests, 3);
+	struct qg_fetch_counts counts;
+	qg_http_client_counts(client, &counts);
+	ck_assert_uint_eq(counts.repeated, 1);
+}
+END_TEST
+
+#define MANY 200
+static struct asker many[MANY];
+static bool all_ended(void *arg);
+
+static void answer_first_ones(struct visitor *visitor)
+{
+	if (vendor.requests <= 4) {
+		visitor_answer(visitor, "ok");
+	} else {
+		visitor_leave(visitor, false);
+	}
+}
+
+/* However many pooled connections would take it: what costs money leaves twice at most. */
+START_TEST(a_request_is_never_sent_three_times)
+{
+	int wanted = 4;
+	vendor.asked = answer_first_ones;
+	for (int i = 0; i < wanted; i++) {
+		ask_for(&many[i], vendor_url(&vendor, "/"), "x");
+	}
+	run_until(all_ended, &wanted);
+	ck_assert_int_eq(vendor.connections, 4);
+	ask_for(&one, vendor_url(&vendor, "/"), "x");
+	expect_end(&one, QG_FETCH_BROKEN, 0, "");
+	ck_assert_int_eq(vendor.requests, 6);
+	for (int i = 0; i < wanted; i++) {
+		asker_finish(&many[i]);
+	}
 }
 END_TEST
 
@@ -402,9 +437,6 @@ START_TEST(a_request_that_was_worked_on_is_not_sent_twice)
 	qg_timer_destroy(slow);
 }
 END_TEST
-
-#define MANY 200
-static struct asker many[MANY];
 
 static bool all_ended(void *arg)
 {
@@ -494,6 +526,7 @@ static void add_connections(Suite *suite)
 	tcase_add_test(tests, a_pooled_connection_that_died_costs_nobody_an_answer);
 	tcase_add_test(tests, a_pooled_connection_that_closes_over_a_request_is_replaced_once);
 	tcase_add_test(tests, a_request_that_was_worked_on_is_not_sent_twice);
+	tcase_add_test(tests, a_request_is_never_sent_three_times);
 	tcase_add_test(tests, two_hundred_at_a_time);
 	suite_add_tcase(suite, tests);
 }

@@ -114,13 +114,13 @@ START_TEST(the_answer_took_too_long_though_it_never_stood_still)
 }
 END_TEST
 
-/* 25 pieces 10 ms apart against 100 ms of patience: each piece counts anew. */
+/* 40 pieces 10 ms apart against 250 ms of patience: each piece counts anew. */
 START_TEST(every_byte_winds_the_idle_clock)
 {
 	drip = qg_timer_create(loop, on_drip, NULL);
 	vendor.asked = begin_drip;
-	ask_with(&one, 5000, 5000, 100, 5000);
-	wait_size(&one, 25);
+	ask_with(&one, 5000, 5000, 250, 5000);
+	wait_size(&one, 40);
 	ck_assert_int_eq(one.ends, 0);
 	qg_timer_stop(drip);
 	expect_end(&one, QG_FETCH_IDLE_TIMEOUT, 200, NULL);

@@ -134,6 +134,26 @@ START_TEST(deferred_calls_run_in_order_and_not_from_inside)
 }
 END_TEST
 
+static void take_back(void *arg)
+{
+	qg_loop_undefer(loop, note_arg, arg); /* of those that run in this very turn */
+	ck_assert_int_eq(qg_loop_defer(loop, stop, NULL), QG_OK);
+}
+
+START_TEST(a_deferred_call_can_be_taken_back)
+{
+	static char a[] = "a", b[] = "b";
+	ck_assert_int_eq(qg_loop_defer(loop, note_arg, a), QG_OK);
+	ck_assert_int_eq(qg_loop_defer(loop, note_arg, b), QG_OK);
+	qg_loop_undefer(loop, note_arg, a);
+	qg_loop_undefer(loop, stop, a);
+	ck_assert_int_eq(qg_loop_defer(loop, take_back, a), QG_OK);
+	ck_assert_int_eq(qg_loop_defer(loop, note_arg, a), QG_OK);
+	qg_loop_run(loop);
+	ck_assert_str_eq(trace, "b");
+}
+END_TEST
+
 static size_t deferred_left;
 
 static void defer_chain(void *arg)
@@ -387,6 +407,7 @@ int main(void)
 	tcase_add_test(tcase, a_stopped_timer_does_not_fire_and_a_restarted_one_once);
 	tcase_add_test(tcase, a_repeating_timer_may_destroy_itself);
 	tcase_add_test(tcase, deferred_calls_run_in_order_and_not_from_inside);
+	tcase_add_test(tcase, a_deferred_call_can_be_taken_back);
 	tcase_add_test(tcase, a_chain_of_deferred_calls_does_not_wait_for_events);
 	tcase_add_test(tcase, a_signal_comes_on_the_loop);
 	tcase_add_test(tcase, children_are_reaped_each_with_its_status);

@@ -43,8 +43,9 @@ static struct qg_config *load(const char *name, const char *text)
 
 #define MODEL(keys) "models: {m: {" keys ", api_key: x}}\n"
 #define ANSWERS "answers: {shop_name: s, phone: p, hours: h}"
-#define BOT(keys)                                                                                  \
+#define MASKED_BOT(keys)                                                                           \
 	"bots:\n- {name: a, template: restaurant, platform: web, models: [m], " ANSWERS keys "}\n"
+#define BOT(keys) MASKED_BOT(", mask: []" keys)
 #define LIMIT ", budget: {bot_month: 10}"
 #define NO_LIMIT ", budget: {at_limit: stop}"
 #define PRICED(currency) ", price: {input: 1, output: 2, currency: " currency "}"
@@ -80,6 +81,20 @@ static const struct {
 		"priced in CNY, the bot's budget in USD"},
 	/* a template's budget is one too */
 	{MODEL("provider: deepseek" PRICED("USD")) BOT(""), "set usd_cny"},
+	/* a mask, here the template's, that hides nothing */
+	{MODEL("provider: deepseek") MASKED_BOT(""),
+		"goes to DeepSeek as it stands, with phone, id_card, bank_card in it"},
+	{MODEL("provider: deepseek, base_url: \"https://llm.example.com/v1\", model: x" PRICED(
+		 "CNY")) MASKED_BOT(""),
+		"goes to llm.example.com as it stands"},
+	{MODEL("provider: deepseek, base_url: \"http://10.0.0.2/v1\", model: x" PRICED("CNY"))
+			MASKED_BOT(""),
+		NULL},
+	{MODEL("provider: offline") MASKED_BOT(""), NULL},
+	/* an endpoint nobody asks */
+	{"models: {m: {provider: deepseek, api_key: x}, n: {provider: qwen, api_key: x}}\n" BOT(
+		 LIMIT),
+		"no bot names endpoint 'n', so it is never asked; write `models: [n]`"},
 	/* providers */
 	{MODEL("provider: depseek") BOT(""), "did you mean 'deepseek'?"},
 };

@@ -600,17 +600,24 @@ static void heads_came(
 	qg_loop_stop(loop);
 }
 
-enum qg_status heads(uint64_t epoch, int64_t now, unsigned most, struct qg_head *heads_out,
+enum qg_status heads_beside(uint64_t epoch, int64_t now, unsigned most,
+	const char *const *under_way, size_t under_way_count, struct qg_head *heads_out,
 	size_t *count_out, int64_t *next_out)
 {
 	struct heads came = {.out = heads_out};
-	qg_out_heads(ann, BOT, epoch, now, most, heads_came, &came);
+	qg_out_heads(ann, BOT, epoch, now, most, under_way, under_way_count, heads_came, &came);
 	wait_for(&came.came);
 	*count_out = came.count;
 	if (next_out != NULL) {
 		*next_out = came.next;
 	}
 	return came.status;
+}
+
+enum qg_status heads(uint64_t epoch, int64_t now, unsigned most, struct qg_head *heads_out,
+	size_t *count_out, int64_t *next_out)
+{
+	return heads_beside(epoch, now, most, NULL, 0, heads_out, count_out, next_out);
 }
 
 void expect_heads(uint64_t epoch, const char *words)

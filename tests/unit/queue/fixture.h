@@ -98,6 +98,10 @@ enum qg_status adopt(const char *bot, uint64_t epoch);
 /* Heads of BOT, at most 64; finish each. */
 enum qg_status heads(uint64_t epoch, int64_t now, unsigned most, struct qg_head *heads_out,
 	size_t *count_out, int64_t *next_out);
+/* The same, of a sender that has some chats under way. */
+enum qg_status heads_beside(uint64_t epoch, int64_t now, unsigned most,
+	const char *const *under_way, size_t under_way_count, struct qg_head *heads_out,
+	size_t *count_out, int64_t *next_out);
 /* "chat:first letter of the id chat:..." of the heads due at NOW under that epoch. */
 void expect_heads(uint64_t epoch, const char *words);
 enum qg_status start(const struct qg_part *part, const char *parts);

@@ -45,6 +45,28 @@ START_TEST(one_head_a_chat_in_order)
 }
 END_TEST
 
+START_TEST(chats_under_way_are_left_out)
+{
+	static const char *const under_way[] = {"c", "a"};
+	struct qg_head list[64];
+	size_t count;
+	reply("a", '1');
+	reply("b", '2');
+	reply("c", '3');
+	reply("d", '4');
+	ck_assert_int_eq(heads_beside(1, NOW, 1, under_way, 2, list, &count, NULL), QG_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_str_eq(list[0].chat, "b");
+	qg_head_finish(&list[0]);
+	ck_assert_int_eq(heads_beside(1, NOW, 64, under_way, 2, list, &count, NULL), QG_OK);
+	ck_assert_uint_eq(count, 2);
+	ck_assert_str_eq(list[1].chat, "d");
+	qg_head_finish(&list[0]);
+	qg_head_finish(&list[1]);
+	expect_heads(1, "a:1 b:2 c:3 d:4"); /* all are still there for who has none of them */
+}
+END_TEST
+
 START_TEST(chats_take_turns_in_a_small_window)
 {
 	struct qg_head list[64];
@@ -364,6 +386,7 @@ int main(void)
 	TCase *tcase = tcase_create("out");
 	fixture_add(tcase);
 	tcase_add_test(tcase, one_head_a_chat_in_order);
+	tcase_add_test(tcase, chats_under_way_are_left_out);
 	tcase_add_test(tcase, chats_take_turns_in_a_small_window);
 	tcase_add_test(tcase, a_head_is_the_reply_as_it_was);
 	tcase_add_test(tcase, a_start_leaves_its_mark);

@@ -366,6 +366,49 @@ START_TEST(a_swept_call_costs_its_customer_the_estimate_until_the_truth_comes)
 }
 END_TEST
 
+/* Its worker died behind the first half of the close: the row is the true one, and so is what the customer pays. */
+START_TEST(a_close_that_came_half_way_is_ended_by_the_sweep)
+{
+	struct qg_entry turn = begin_turn(ann, "m1");
+	struct qg_call call = customers_call('a', 1000, 1000), own = call_in_chat('a', 1000);
+	char key[64];
+	open_call(ann, &turn, &call);
+	own.customer = CUSTOMER;
+	close_call(ann, &own, 70);
+	snprintf(key, sizeof(key), "closed:%s", call.id);
+	qg_redis_reply_free(ask("SET", key, "70", NULL));
+	answer(ann, &turn, NULL);
+	qg_entry_finish(&turn);
+	expect_counter(CUSTOMER_COUNTER, 100);
+	look(1000);
+	look(31000);
+	expect_counter(CUSTOMER_COUNTER, 70);
+	expect_counter(CHAT_COUNTER, 70);
+	ck_assert_int_eq(ask_int("HLEN", "holds", NULL), 0);
+	close_call(ann, &call, 70); /* and it comes once more */
+	expect_counter(CUSTOMER_COUNTER, 70);
+	json_t *rows = book();
+	ck_assert_uint_eq(json_array_size(rows), 1);
+	json_decref(rows);
+}
+END_TEST
+
+START_TEST(a_close_leaves_word_for_the_sweep)
+{
+	struct qg_call call = customers_call('a', 1000, 1000), own = call_in_chat('b', 1000);
+	char key[64];
+	open_call(ann, NULL, &call);
+	open_call(ann, NULL, &own);
+	close_call(ann, &call, 70);
+	close_call(ann, &own, 60);
+	snprintf(key, sizeof(key), "closed:%s", call.id);
+	ck_assert_int_eq(ask_int("GET", key, NULL), 70);
+	ck_assert_int_gt(ask_int("TTL", key, NULL), 3600);
+	snprintf(key, sizeof(key), "closed:%s", own.id);
+	ck_assert_int_eq(ask_int("EXISTS", key, NULL), 0);
+}
+END_TEST
+
 /* Answers that will never come are told as such when the connection goes, in the fixture's end, and nothing leaks. */
 START_TEST(what_is_under_way_ends_with_its_connection)
 {
@@ -464,6 +507,8 @@ int main(void)
 	tcase_add_test(tcase, a_call_whose_hold_was_released_is_charged);
 	tcase_add_test(tcase, the_hold_of_an_open_call_stays);
 	tcase_add_test(tcase, a_swept_call_costs_its_customer_the_estimate_until_the_truth_comes);
+	tcase_add_test(tcase, a_close_that_came_half_way_is_ended_by_the_sweep);
+	tcase_add_test(tcase, a_close_leaves_word_for_the_sweep);
 	tcase_add_test(tcase, what_is_under_way_ends_with_its_connection);
 	tcase_add_test(tcase, partitions_apart);
 	Suite *suite = suite_create("queue/sweep");

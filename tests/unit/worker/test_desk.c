@@ -294,7 +294,7 @@ static bool no_notices(void *arg)
 	       ((struct qg_worker *)arg)->closing_count == 0;
 }
 
-static void expect_notice(const char *admin)
+static void expect_notice(const char *admin, const char *figures)
 {
 	char key[64], error[128];
 	snprintf(key, sizeof(key), "o:" BOT ":%s", admin);
@@ -302,8 +302,8 @@ static void expect_notice(const char *admin)
 	char *wire = ask_text("LINDEX", key, "0", NULL);
 	struct qg_reply *reply = qg_reply_decode(wire, strlen(wire), error);
 	ck_assert_msg(reply != NULL, "%s", error);
-	ck_assert_str_eq(reply->text, "limit_near name=limit_name_chat_day whom=c1 "
-				      "used=900000000 nano limit=1000000000 nano");
+	ck_assert(qg_str_starts_with(reply->text, "limit_near name=limit_name_chat_day whom=c1 "));
+	ck_assert_ptr_nonnull(strstr(reply->text, figures));
 	ck_assert_str_eq(reply->chat, admin);
 	ck_assert_int_eq(reply->chat_type, QG_CHAT_DIRECT);
 	qg_reply_destroy(reply);
@@ -325,9 +325,28 @@ START_TEST(admins_hear_once_that_a_budget_is_nearly_used)
 		close_call(desk, &call, i == 0 ? QG_MONEY_ONE / 10 * 9 : 0);
 		wait_until(no_notices, ann.worker);
 	}
-	expect_notice("boss");
-	expect_notice("wu");
-	expect_notice("li");
+	expect_notice("boss", "used=900000000 nano limit=1000000000 nano");
+	expect_notice("wu", "used=900000000 nano limit=1000000000 nano");
+	expect_notice("li", "used=900000000 nano limit=1000000000 nano");
+}
+END_TEST
+
+/* No call will ever be closed, whether the first one is too dear or the worker of the last one died. */
+START_TEST(admins_hear_of_a_budget_that_refuses)
+{
+	static char *admins[] = {"boss"};
+	struct qg_bot_config bot = a_bot(BOT, "1");
+	bot.admins = (struct qg_strings){admins, 1};
+	config_bots(&bot, NULL);
+	struct qg_desk *desk = begin();
+	for (int i = 0; i < 2; i++) {
+		struct qg_call call = a_call(i == 0 ? "a" : "b", QG_MONEY_ONE);
+		call.reserves[0].amount = QG_MONEY_ONE + 1;
+		ck_assert_int_eq(open_call(desk, &call), QG_DENIED);
+		wait_until(no_notices, ann.worker);
+	}
+	expect_notice("boss", "used=0 nano limit=1000000000 nano");
+	ck_assert_int_eq(ask_int("XLEN", "ledger", NULL), 0); /* and nothing is booked */
 }
 END_TEST
 
@@ -437,6 +456,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_forgotten_is_released);
 	tcase_add_test(tcase, what_a_dropped_job_asked_is_released);
 	tcase_add_test(tcase, admins_hear_once_that_a_budget_is_nearly_used);
+	tcase_add_test(tcase, admins_hear_of_a_budget_that_refuses);
 	tcase_add_test(tcase, a_code_binds_once);
 	tcase_add_test(tcase, a_group_is_enabled_by_the_config_or_an_admin);
 	tcase_add_test(tcase, a_bot_for_any_chat_works_everywhere);

@@ -125,6 +125,21 @@ START_TEST(without_confirmed_beats_the_turn_is_aborted)
 }
 END_TEST
 
+START_TEST(who_stood_still_hears_first_what_came_meanwhile)
+{
+	begin();
+	qg_test_redis_pause(server);
+	clock_stop();
+	watch_beat(ann.worker);
+	clock_move(0, 2 * qg_clock_scaled(ABORT_MS));
+	watch_beat(ann.worker);
+	ck_assert(turns[0].live);
+	watch_beat(ann.worker);
+	ck_assert(turns[0].cancelled);
+	qg_test_redis_resume(server);
+}
+END_TEST
+
 START_TEST(a_short_silence_of_redis_aborts_nothing)
 {
 	begin();
@@ -233,6 +248,7 @@ int main(void)
 	suite_add_tcase(suite, tcase);
 	TCase *slow = tcase_create("watch, slower");
 	fixture_add_slow(slow);
+	tcase_add_test(slow, who_stood_still_hears_first_what_came_meanwhile);
 	tcase_add_test(slow, a_short_silence_of_redis_aborts_nothing);
 	suite_add_tcase(suite, slow);
 	return fixture_run(suite);

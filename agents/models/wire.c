@@ -1,0 +1,83 @@
+/* wire.c - what the wire forms share when they write a request: the address, the messages, the preset's members.
+ *
+ * Somebody may say several things before we answer, and an answer may be missing; some services, and the templates of
+ * many models of one's own, refuse two messages of one role in a row. So these become one, an empty line between them.
+ * The messages are text of our own making with its bytes in one order, in which the border of two messages cannot stand
+ * inside a string, where each quote has its backslash. So they are joined without a parse, and what stood in a prompt
+ * before still begins the next one. */
+#include <string.h>
+
+#include "http_call.h"
+#include "qg/json.h"
+
+#define BORDER "\"},{\"role\":\""
+#define CONTENT "\",\"content\":\""
+#define GAP "\\n\\n"
+
+void qg_wire_join(const char *base_url, const char *path, struct qg_buf *out)
+{
+	size_t size = strlen(base_url), path_size = strlen(path);
+	while (size > 0 && base_url[size - 1] == '/') {
+		size--;
+	}
+	qg_buf_add(out, base_url, size);
+	if (size < path_size || memcmp(base_url + size - path_size, path, path_size) != 0) {
+		qg_buf_add_str(out, path);
+	}
+}
+
+void qg_wire_add_quirks(const struct qg_model_call *call, struct qg_buf *out)
+{
+	const struct qg_model_quirk *quirk = qg_endpoint_model_quirk(call->endpoint);
+	if (call->ask->max_tokens > 0) {
+		qg_buf_printf(out, ",\"%s\":%lld",
+			quirk->max_tokens != NULL ? quirk->max_tokens : "max_tokens",
+			(long long)call->ask->max_tokens);
+	}
+	if (quirk->members != NULL) {
+		qg_buf_printf(out, ",%s", quirk->members);
+	}
+}
+
+/* Whose message begins at at: 'u' of user, 'a' of assistant; 0 at the end. */
+static char role_at(const char *at, const char *end)
+{
+	static const char head[] = "{\"role\":\"";
+	return (size_t)(end - at) >= sizeof(head) ? at[sizeof(head) - 1] : '\0';
+}
+
+/* The text of the message whose role stands at role; end where it has another form. */
+static const char *content_of(const char *role, const char *end)
+{
+	const char *found = memmem(role, (size_t)(end - role), CONTENT, strlen(CONTENT));
+	return found != NULL ? found + strlen(CONTENT) : end;
+}
+
+static void add_joined(const char *at, const char *end, struct qg_buf *out)
+{
+	char role = role_at(at, end);
+	const char *border;
+	while ((border = memmem(at, (size_t)(end - at), BORDER, strlen(BORDER))) != NULL) {
+		const char *next = border + strlen(BORDER);
+		bool same = next < end && *next == role;
+		role = next < end ? *next : '\0';
+		qg_buf_add(out, at, (size_t)((same ? border : next) - at));
+		qg_buf_add_str(out, same ? GAP : "");
+		at = same ? content_of(next, end) : next;
+	}
+	qg_buf_add(out, at, (size_t)(end - at));
+}
+
+void qg_wire_add_messages(const struct qg_ask *ask, struct qg_buf *out)
+{
+	if (ask->messages != NULL) {
+		add_joined(ask->messages, ask->messages + ask->messages_size, out);
+		return;
+	}
+	const char *text = ask->text != NULL ? ask->text : "";
+	qg_buf_add_str(out, "{\"role\":\"user\",\"content\":");
+	if (qg_json_quote(text, strlen(text), out) != QG_OK) {
+		out->failed = out->failed == QG_OK ? QG_INVALID : out->failed;
+	}
+	qg_buf_add_char(out, '}');
+}
