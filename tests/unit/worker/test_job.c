@@ -279,6 +279,25 @@ START_TEST(drafts_grow_over_snapshots_and_tries)
 }
 END_TEST
 
+START_TEST(no_snapshot_is_stored_where_none_is_shown)
+{
+	struct qg_bot_config shop = a_bot(BOT, "1");
+	shop.no_drafts = true;
+	config_bots(&shop, NULL);
+	node_start(&ann, "ann");
+	store(BOT, "c1", "m1", "hi");
+	wait_turns(1);
+	turn_draft(0, "one");
+	turn_draft(0, "one two");
+	ck_assert_int_eq(ask_int("EXISTS", "open", NULL), 0);
+	turn_answer(0, "ok");
+	wait_replies("c1", 1);
+	struct qg_reply *reply = reply_at("c1", "0");
+	ck_assert_int_eq(reply->first_at, 0);
+	qg_reply_destroy(reply);
+}
+END_TEST
+
 START_TEST(an_unknown_bot_is_left_to_others)
 {
 	struct qg_bot_config other = a_bot("other", "1"), shop = a_bot(BOT, "1");
@@ -348,6 +367,7 @@ int main(void)
 	tcase_add_test(tcase, an_end_that_redis_refused_is_sent_with_the_next_beat);
 	tcase_add_test(tcase, a_take_that_redis_refused_counts_no_failure);
 	tcase_add_test(tcase, drafts_grow_over_snapshots_and_tries);
+	tcase_add_test(tcase, no_snapshot_is_stored_where_none_is_shown);
 	tcase_add_test(tcase, an_unknown_bot_is_left_to_others);
 	tcase_add_test(tcase, a_role_that_fails_gives_nothing_away);
 	suite_add_tcase(suite, tcase);
