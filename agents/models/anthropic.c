@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "http_call.h"
-#include "qg/json.h"
 
 #define VERSION "2023-06-01"
 #define DEFAULT_TOKENS 1024
@@ -23,13 +22,6 @@ static void url(const char *base_url, struct qg_buf *out)
 	qg_wire_join(base_url, versioned || whole ? "/messages" : "/v1/messages", out);
 }
 
-static void add_string(struct qg_buf *out, const char *text)
-{
-	if (qg_json_quote(text, strlen(text), out) != QG_OK && out->failed == QG_OK) {
-		out->failed = QG_INVALID;
-	}
-}
-
 static void add_system(const struct qg_model_call *call, struct qg_buf *out)
 {
 	const char *text = call->ask->system;
@@ -38,7 +30,7 @@ static void add_system(const struct qg_model_call *call, struct qg_buf *out)
 		return;
 	}
 	qg_buf_add_str(out, ",\"system\":[{\"type\":\"text\",\"text\":");
-	add_string(out, text);
+	qg_wire_add_string(out, text);
 	if (minimum > 0 && strlen(text) / BYTES_A_TOKEN >= minimum) {
 		qg_buf_add_str(out, ",\"cache_control\":{\"type\":\"ephemeral\"}");
 	}
@@ -48,7 +40,7 @@ static void add_system(const struct qg_model_call *call, struct qg_buf *out)
 static void body(const struct qg_model_call *call, bool plain, struct qg_buf *out)
 {
 	qg_buf_add_str(out, "{\"model\":");
-	add_string(out, qg_endpoint_model(call->endpoint));
+	qg_wire_add_string(out, qg_endpoint_model(call->endpoint));
 	add_system(call, out);
 	qg_buf_add_str(out, ",\"messages\":[");
 	qg_wire_add_messages(call->ask, out);

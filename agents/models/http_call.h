@@ -47,6 +47,8 @@ void qg_http_call_cancel(struct qg_model_call *call);
 /* What remains of a URL when text stands at its end: for url(). Appends base_url and what is missing of
  * path. */
 void qg_wire_join(const char *base_url, const char *path, struct qg_buf *out);
+/* Appends text as a JSON string; what is none spoils the body. */
+void qg_wire_add_string(struct qg_buf *out, const char *text);
 /* Appends ,"name":value pieces of the preset for this endpoint's model, max_tokens with them. */
 void qg_wire_add_quirks(const struct qg_model_call *call, struct qg_buf *out);
 /* Appends the messages of the question without brackets, those of one role in a row as one. */

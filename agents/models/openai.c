@@ -4,21 +4,11 @@
  * behind them all that may change between two turns. So what a provider has in its prefix cache is met again
  * byte for byte. No temperature and no user are sent: the one is refused by some, the other divides the
  * cache by its value. */
-#include <string.h>
-
 #include "http_call.h"
-#include "qg/json.h"
 
 static void url(const char *base_url, struct qg_buf *out)
 {
 	qg_wire_join(base_url, "/chat/completions", out);
-}
-
-static void add_string(struct qg_buf *out, const char *text)
-{
-	if (qg_json_quote(text, strlen(text), out) != QG_OK && out->failed == QG_OK) {
-		out->failed = QG_INVALID;
-	}
 }
 
 static void body(const struct qg_model_call *call, bool plain, struct qg_buf *out)
@@ -26,11 +16,11 @@ static void body(const struct qg_model_call *call, bool plain, struct qg_buf *ou
 	const struct qg_ask *ask = call->ask;
 	const struct qg_quirks *quirks = qg_endpoint_quirks(call->endpoint);
 	qg_buf_add_str(out, "{\"model\":");
-	add_string(out, qg_endpoint_model(call->endpoint));
+	qg_wire_add_string(out, qg_endpoint_model(call->endpoint));
 	qg_buf_add_str(out, ",\"messages\":[");
 	if (ask->system != NULL && ask->system[0] != '\0') {
 		qg_buf_add_str(out, "{\"role\":\"system\",\"content\":");
-		add_string(out, ask->system);
+		qg_wire_add_string(out, ask->system);
 		qg_buf_add_str(out, "},");
 	}
 	qg_wire_add_messages(ask, out);

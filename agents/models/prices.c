@@ -15,27 +15,6 @@
 
 #define PER_MILLION 1000000
 
-const char *qg_currency_name(enum qg_currency currency)
-{
-	return currency == QG_USD ? "USD" : "CNY";
-}
-
-const char *qg_currency_sign(enum qg_currency currency)
-{
-	return currency == QG_USD ? "$" : "¥";
-}
-
-bool qg_currency_find(const char *name, enum qg_currency *out)
-{
-	for (int i = 0; name != NULL && i < QG_CURRENCIES; i++) {
-		if (strcmp(qg_currency_name((enum qg_currency)i), name) == 0) {
-			*out = (enum qg_currency)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* How many digits behind the point show two that are not 0, from 2 to 6. */
 static int digits_for(uint64_t nano)
 {

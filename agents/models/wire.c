@@ -26,6 +26,13 @@ void qg_wire_join(const char *base_url, const char *path, struct qg_buf *out)
 	}
 }
 
+void qg_wire_add_string(struct qg_buf *out, const char *text)
+{
+	if (qg_json_quote(text, strlen(text), out) != QG_OK && out->failed == QG_OK) {
+		out->failed = QG_INVALID;
+	}
+}
+
 void qg_wire_add_quirks(const struct qg_model_call *call, struct qg_buf *out)
 {
 	const struct qg_model_quirk *quirk = qg_endpoint_model_quirk(call->endpoint);

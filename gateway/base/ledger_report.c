@@ -30,8 +30,6 @@ enum {
 };
 static const char *const sum_names[SUMS] = {"calls", "input", "cached_input", "cache_write",
 	"output", "reasoning", "estimated", "saved"};
-/* As rows name them. The price list, which knows more of them, stands above this folder. */
-static const char *const currencies[QG_CURRENCIES] = {[QG_CNY] = "CNY", [QG_USD] = "USD"};
 #define SUM_COLUMNS                                                                                \
 	"SUM(way = ''), SUM(input), SUM(cached_input), SUM(cache_write), SUM(output), "            \
 	"SUM(reasoning), SUM(estimated AND way = ''), SUM(saved), currency, SUM(cost)"
@@ -162,11 +160,9 @@ static bool add_row(struct report *report, struct qg_db_query *row)
 	for (size_t i = 0; i < SUMS; i++) {
 		group->sums[i] += qg_db_int(row, column++);
 	}
-	const char *name = qg_db_text(row, column++);
-	for (int currency = 0; currency < QG_CURRENCIES; currency++) {
-		if (strcmp(currencies[currency], name) == 0) {
-			group->cost[currency] += qg_db_int(row, column);
-		}
+	enum qg_currency currency;
+	if (qg_currency_find(qg_db_text(row, column++), &currency)) {
+		group->cost[currency] += qg_db_int(row, column);
 	}
 	return true;
 }
@@ -308,8 +304,8 @@ static json_t *describe(const struct report *report, const struct group *group)
 		ok = json_object_set_new(row, sum_names[i], json_integer(group->sums[i])) == 0;
 	}
 	for (int currency = 0; ok && currency < QG_CURRENCIES; currency++) {
-		ok = json_object_set_new(
-			     cost, currencies[currency], money(group->cost[currency])) == 0;
+		ok = json_object_set_new(cost, qg_currency_name((enum qg_currency)currency),
+			     money(group->cost[currency])) == 0;
 	}
 	ok = ok && json_object_set(row, "cost", cost) == 0;
 	json_decref(cost);

@@ -17,9 +17,6 @@ enum { MAX_ROW = 16 * 1024, MAX_TEXT = 256 };
 #define MAX_TOKENS INT64_C(1000000000000)
 #define MAX_COST INT64_C(1000000000000000)
 
-/* As prices name them; this folder cannot ask those above it. */
-static const char *const currencies[QG_CURRENCIES] = {[QG_CNY] = "CNY", [QG_USD] = "USD"};
-
 const char *qg_limit_name(enum qg_limit limit)
 {
 	static const char *const names[] = {
@@ -97,7 +94,7 @@ char *qg_ledger_row(
 	qg_buf_printf(&row, ",\"estimated\":%s", end != NULL && end->estimated ? "true" : "false");
 	add_number(&row, "saved", saved ? tokens_saved : 0);
 	add_text(&row, "failed", end != NULL ? end->failed : NULL);
-	add_text(&row, "currency", currencies[call->price.currency]);
+	add_text(&row, "currency", qg_currency_name(call->price.currency));
 	add_number(&row, "cost", bounded(cost, MAX_COST));
 	add_number(&row, "first_ms", end != NULL ? end->first_ms : -1);
 	add_number(&row, "total_ms", end != NULL ? end->total_ms : -1);

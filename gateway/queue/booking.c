@@ -13,9 +13,6 @@
 #define MAX_AMOUNT INT64_C(1000000000000000)
 #define MAX_TOKENS INT64_C(1000000000000)
 
-/* As prices name them; this folder cannot ask those above it. */
-static const char *const currencies[QG_CURRENCIES] = {[QG_CNY] = "CNY", [QG_USD] = "USD"};
-
 static int64_t bounded(int64_t number, int64_t most)
 {
 	return number < 0 ? 0 : number > most ? most : number;
@@ -32,7 +29,7 @@ static void counter_init(
 	snprintf(counter->key, sizeof(counter->key), "$%s:%s:%.*s:%s:%s",
 		reserve->limit == QG_LIMIT_CUSTOMER_MONTH ? "" : call->bot,
 		qg_limit_name(reserve->limit), QG_ID_MAX, reserve->whom, reserve->period,
-		currencies[reserve->currency]);
+		qg_currency_name(reserve->currency));
 }
 
 static void add_reserves(struct booking *booking, const struct qg_call *call)
