@@ -142,13 +142,14 @@ static void settled(void *arg, enum qg_status status, const struct qg_redis_repl
 	end_closing(booking, is_unknown(status) || status == QG_BUSY ? status : QG_OK);
 }
 
-static void settle(struct booking *booking)
+static void settle(struct booking *booking, bool is_booked)
 {
 	struct call call;
 	begin_hold(&call, "settle", booking);
 	call_str(&call, booking->customer.key);
 	call_int(&call, booking->customer.amount);
 	call_int(&call, booking->customer.most);
+	call_int(&call, is_booked);
 	call_go(&call, booking->queue, booking->customer_partition, &qg_script_hold, settled,
 		booking);
 }
@@ -157,14 +158,14 @@ static void closed(void *arg, enum qg_status status, const struct qg_redis_reply
 {
 	struct booking *booking = arg;
 	status = reply_status(status, reply);
-	for (size_t i = 1; status == QG_OK && i + 1 < reply->count; i += 2) {
+	for (size_t i = 2; status == QG_OK && i + 1 < reply->count; i += 2) {
 		size_t index = (size_t)reply_int(reply, i);
 		if (index < booking->own_count) {
 			add_near(booking, &booking->own[index], reply_int(reply, i + 1));
 		}
 	}
 	if (status == QG_OK && booking_has_customer(booking)) {
-		settle(booking);
+		settle(booking, reply_int(reply, 1) != 0);
 	} else {
 		end_closing(booking, status);
 	}

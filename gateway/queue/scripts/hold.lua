@@ -30,9 +30,9 @@ end
 
 even_when_full()
 redis.call('HDEL', P .. 'holds', call)
-if action == 'settle' then -- counter, what it really was, most
+if action == 'settle' then -- counter, what it really was, most, whether the bot's book has it
 	if counter or kept then
-		correct(counter or kept, tonumber(ARGV[4]) - tonumber(amount or left))
+		correct(counter or kept, (ARGV[6] == '1' and tonumber(ARGV[4]) or 0) - tonumber(amount or left))
 		redis.call('DEL', P .. 'spent:' .. call)
 	end
 	local used = tonumber(redis.call('GET', P .. ARGV[3]) or 0)

@@ -56,10 +56,10 @@ local function settle(reserves, spent)
 	end
 end
 
--- Limits that are nearly used up, or refuse what is wanted of them, while nobody was told so: which, and what is used
--- of it.
-local function near(counters, mosts, wanted)
-	local out = { 'ok' }
+-- Whether the call stands in the book; limits that are nearly used up, or refuse what is wanted of them, while nobody
+-- was told so: which, and what is used of it.
+local function near(counters, mosts, wanted, is_booked)
+	local out = { 'ok', is_booked and 1 or 0 }
 	for i, value in ipairs(values_of(counters)) do
 		local used, most = tonumber(value or 0), tonumber(mosts[i])
 		local is_near = used >= NEAR * most or used + (wanted[counters[i]] or 0) > most
@@ -150,7 +150,9 @@ if action == 'close' then -- row, day, chat, user, used, a customer's part ('' n
 		redis.call('DEL', P .. 'swept:' .. call)
 		record(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], estimate)
 	end
-	return near(counters, mosts, not stored and not swept and spent or {})
+	-- A refused call is in no book, nor is one whose opening Redis forgot when it came back without its last moments.
+	local is_booked = stored or swept or redis.call('EXISTS', P .. 'closed:' .. call) == 1
+	return near(counters, mosts, not stored and not swept and spent or {}, is_booked)
 elseif action == 'sweep' then -- row at its estimate ('': what stands there is no row), day, chat, user, used
 	local stored = redis.call('HGET', P .. 'calls', call)
 	local fence, reserves = string.match(stored or '', '^([^\n]*)\n([^\n]*)\n')

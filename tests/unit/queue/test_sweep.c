@@ -393,6 +393,21 @@ START_TEST(a_close_that_came_half_way_is_ended_by_the_sweep)
 }
 END_TEST
 
+/* Redis came back without its last moments: the hold is there, the opening is not. */
+START_TEST(a_customer_does_not_pay_for_a_call_that_no_book_has)
+{
+	struct qg_call call = customers_call('a', 1000, 1000);
+	open_call(ann, NULL, &call);
+	qg_redis_reply_free(ask("DEL", "calls", NULL));
+	expect_counter(CUSTOMER_COUNTER, 100);
+	close_call(ann, &call, 70);
+	expect_counter(CUSTOMER_COUNTER, 0);
+	close_call(ann, &call, 70);
+	expect_counter(CUSTOMER_COUNTER, 0);
+	ck_assert_int_eq(ask_int("HLEN", "holds", NULL), 0);
+}
+END_TEST
+
 START_TEST(a_close_leaves_word_for_the_sweep)
 {
 	struct qg_call call = customers_call('a', 1000, 1000), own = call_in_chat('b', 1000);
@@ -508,6 +523,7 @@ int main(void)
 	tcase_add_test(tcase, the_hold_of_an_open_call_stays);
 	tcase_add_test(tcase, a_swept_call_costs_its_customer_the_estimate_until_the_truth_comes);
 	tcase_add_test(tcase, a_close_that_came_half_way_is_ended_by_the_sweep);
+	tcase_add_test(tcase, a_customer_does_not_pay_for_a_call_that_no_book_has);
 	tcase_add_test(tcase, a_close_leaves_word_for_the_sweep);
 	tcase_add_test(tcase, what_is_under_way_ends_with_its_connection);
 	tcase_add_test(tcase, partitions_apart);
