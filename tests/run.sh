@@ -73,8 +73,9 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
 	echo "no Debian: the packages named in README.md must be there already"
 else
 	install gcc libc6-dev pkg-config meson ninja-build python3 libev-dev libhiredis-dev libhttp-parser-dev libcurl4-openssl-dev \
-		libjansson-dev libyaml-dev libsqlite3-dev libssl-dev ca-certificates openssl check redis-server redis-tools \
-		procps ||
+		libjansson-dev libyaml-dev libsqlite3-dev libssl-dev libwebsockets-dev libwebsockets-evlib-ev \
+		libarchive-dev libexpat1-dev libseccomp-dev libqrencode-dev poppler-utils ca-certificates openssl check \
+		redis-server redis-tools procps ||
 		{ tail -n 20 "$out/apt.log"; echo "cannot install what the build needs"; count 0 1; finish; }
 fi
 export LC_ALL=C.UTF-8

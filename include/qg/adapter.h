@@ -13,8 +13,9 @@
 #include "qg/message.h"
 #include "qg/option.h"
 
-/* How storing a message ended: QG_OK, QG_DUPLICATE and QG_FULL are successes towards the platform;
- * QG_AWAY, QG_BUSY: not stored, the platform shall send it again; QG_INVALID: never will be. */
+/* How storing a message ended: QG_OK, QG_DUPLICATE, QG_FULL and QG_EMPTY (noted, but no bot takes it up: no answer
+ * follows) are successes towards the platform; QG_AWAY, QG_BUSY: not stored, the platform shall send it again (where it
+ * does not: tell the chat to); QG_INVALID: never will be. */
 typedef void (*qg_stored_fn)(void *arg, enum qg_status status);
 
 enum qg_link { QG_LINK_NONE, QG_LINK_DOWN, QG_LINK_UP };
@@ -35,6 +36,11 @@ struct qg_host { /* what the gateway offers a bot; tests hand in a fake */
 	void (*stopped)(struct qg_bot *bot);
 	/* Asks for the drafts under way in this bot's chats: draft() follows for each. */
 	void (*replay_drafts)(struct qg_bot *bot);
+	/* The platform gave the connection to somebody else: nobody opens this link for ms. The bot is stopped. */
+	void (*kicked)(struct qg_bot *bot, unsigned ms);
+	/* One of the bot's own sentences (templates/words.*.yaml, one without {{names}}); yours to free, NULL for no
+	 * memory. */
+	char *(*words)(struct qg_bot *bot, const char *key);
 };
 
 struct qg_ability { /* what a platform hears and shows */
@@ -51,7 +57,11 @@ struct qg_ability { /* what a platform hears and shows */
 	bool shows_fields; /* label, footnote and sources have places of their own; else the planner puts them
 			      behind the text */
 	bool writes_first; /* send() reaches a person by id as chat, unasked: notices to admins */
-	unsigned chat_rate, app_rate; /* messages a second in a chat, and of all bots of an account; 0: no limit */
+	unsigned chat_rate,
+		app_rate; /* messages a second in a chat, and of all bots of an account; 0: no limit */
+	unsigned chat_minute, chat_hour, app_minute; /* the same a minute and an hour */
+	bool shows_open; /* what is received is shown as open until it is answered: each stored message gets an end,
+			    be it a silent reply */
 };
 
 struct qg_adapter {
@@ -83,6 +93,17 @@ struct qg_adapter {
 	void (*finish)(struct qg_bot *bot);
 	/* Optional: an account's name (app id and host), yours to free: bots that share one share its rates. */
 	char *(*account)(const struct qg_bot *bot);
+	/* Optional: whether this bot's transport is a connection that one gateway holds. Bots of one account that say so
+	 * share one lease, and start() of each is called by its owner. */
+	bool (*dials)(const struct qg_bot *bot);
+	/* Optional: fetches what an attachment of this platform's messages stands for, decrypted; at most most bytes.
+	 * Called in the agents role too, on a bot that was init()ed and never started. fn(arg, status, data, size) once,
+	 * never from inside; data (malloc'ed, with a NUL behind it) is the callee's, NULL but for QG_OK. QG_NOT_FOUND:
+	 * expired or withdrawn; QG_TOO_LARGE; QG_INVALID: it cannot be decrypted; QG_AWAY; QG_TIMEOUT. */
+	void (*media)(struct qg_bot *bot, const json_t *attachment, size_t most,
+		void (*fn)(void *arg, enum qg_status status, char *data, size_t size), void *arg);
+	/* Goes with media(): fn will not come to arg any more. */
+	void (*media_forget)(struct qg_bot *bot, void *arg);
 	/* Optional: asks the platform whether the credentials work; told(arg, QG_OK or why not, words) follows, never
 	 * from inside. For `hire` and `doctor`. */
 	void (*probe)(struct qg_bot *bot,

@@ -10,6 +10,7 @@ struct qg_host;
 struct qg_http_client;
 struct qg_loop;
 struct qg_redis;
+struct qg_ws_client;
 
 struct qg_bot {
 	const struct qg_adapter *adapter;
@@ -18,6 +19,7 @@ struct qg_bot {
 	struct qg_loop *loop;
 	struct qg_redis *redis; /* may be away: see redis.h */
 	struct qg_http_client *http;
+	struct qg_ws_client *ws;
 	const char *
 		redis_url; /* of the same server, for a listener of one's own; NULL: look without bells */
 	const char *name;   /* config->name */

@@ -8,6 +8,7 @@
 #include "qg/loop.h"
 #include "qg/queue.h"
 #include "qg/redis.h"
+#include "qg/ws.h"
 
 /* Everything lives longer than the roles but one: at the end of the process the connection to Redis is destroyed
  * before them, so that every outstanding callback still finds its owner (with QG_CANCELLED); redis is NULL while
@@ -17,6 +18,7 @@ struct qg_core {
 	struct qg_config *config; /* the snapshot in force; replaced by a reload */
 	struct qg_redis *redis;
 	struct qg_http_client *http;
+	struct qg_ws_client *ws;
 	struct qg_queue *queue;
 	const char *redis_url;
 	const char *data_dir;

@@ -24,7 +24,11 @@ struct qg_message {
 	bool mentions_bot;
 	bool sender_is_admin; /* the platform proved it (a web member with admin) */
 	char *handle;	      /* what the adapter needs to answer in place; opaque, may be NULL */
-	json_t *attachments;  /* array of {type, key, name, size}, or NULL */
+	/* What the sender wrote it under: the other message's text, shortened. NULL without one. */
+	char *quote;
+	/* array of {"type":"image|file|audio|video","name","size"} and what the adapter's media() needs besides, or
+	 * NULL; those of a quoted message have "quoted":true. At most QG_ATTACHMENTS_MOST. */
+	json_t *attachments;
 	int64_t sent_at;      /* the platform's time, Unix ms; shown, never used for order */
 	uint64_t received_us; /* monotonic: the last byte of the request */
 	/* web: an event for the chat's feed, appended by the same script that stores the message; both or none */
@@ -32,14 +36,18 @@ struct qg_message {
 };
 
 struct qg_usage {
-	char *model; /* "offline" for none */
+	char *model;			     /* "offline" for none */
 	int64_t input, cached_input, output; /* of all calls the answer took */
 	bool estimated;
 	char *cost; /* JSON object by currency, {"CNY":0} when free; never NULL in a reply */
 };
 
 /* How a part may look; each next one is what is left when a platform refuses the one before. */
-enum qg_form { QG_FORM_RICH, QG_FORM_APART, QG_FORM_PLAIN }; /* in place; a new message; plain text */
+enum qg_form {
+	QG_FORM_RICH,
+	QG_FORM_APART,
+	QG_FORM_PLAIN
+}; /* in place; a new message; plain text */
 
 /* A finished answer. */
 struct qg_reply {
@@ -53,7 +61,13 @@ struct qg_reply {
 	char *label;	 /* "AI 生成" where a model's text is in it; else NULL */
 	char *footnote;	 /* the whole line, label included; or NULL: then the label stands alone */
 	json_t *sources; /* array of {title, section}, or NULL */
-	json_t *buttons; /* array of {text, value}, or NULL */
+	json_t *buttons; /* array of {text, value}, or NULL: who clicks sends value */
+	/* array of {"type":"image|file","name","size","file"}: data_dir/outbox/<file> on the gateway's host; or NULL.
+	 * They leave behind the text, each as a message of its own. */
+	json_t *files;
+	/* array: the handles of the other messages it answers, which a platform may show as open; or NULL */
+	json_t *handles;
+	bool silent; /* there is nothing to say: text is "", only what shows open handles closes them */
 	struct qg_usage usage;
 	int64_t stored_at, first_at; /* wall ms: stored, first visible text (0: with this reply) */
 	/* how far sending got; kept in Redis, see queue.h */
@@ -99,6 +113,7 @@ struct qg_message *qg_message_decode(
 char *qg_reply_encode(const struct qg_reply *reply);
 struct qg_reply *qg_reply_decode(const char *data, size_t size, char *error);
 
+#define QG_ATTACHMENTS_MOST 16
 #define QG_ID_MAX 128 /* bytes of an id of a platform */
 #define QG_TEXT_MAX                                                                                \
 	(64 * 1024) /* bytes of a message's text; longer ones are cut by the adapter, and said */

@@ -51,6 +51,13 @@ const char *qg_model_error_text(enum qg_model_error error);
  * thread. */
 bool qg_model_error_fails_over(enum qg_model_error error);
 
+/* A picture of the question, for a model that sees. */
+struct qg_image {
+	const char *type; /* "image/jpeg" */
+	const char *base64;
+	size_t base64_size;
+};
+
 /* One question. All borrowed, and unchanged until the call ended or was cancelled. The order of the
  * prompt keeps a provider's prefix cache warm: system is the same for all turns of a bot, history
  * only grows at its end. */
@@ -68,6 +75,9 @@ struct qg_ask {
 	int64_t tokens;	     /* estimate of system and messages, upper side */
 	int64_t history_tokens; /* of tokens: what leaving the history out would save */
 	int64_t max_tokens;	/* of the answer */
+	const struct qg_image
+		*images; /* they belong to the question, which names them; for endpoints that see */
+	size_t image_count;
 };
 
 /* How a call ended. Borrowed for the callback. */
@@ -150,6 +160,8 @@ extern const struct qg_provider qg_providers[]; /* ends with a NULL name */
 const struct qg_provider *qg_provider_find(const char *name);
 /* An endpoint abroad: its own region, else its provider's. */
 bool qg_endpoint_is_abroad(const struct qg_model_config *endpoint);
+/* It takes pictures: `vision` of the config, else its provider's preset for that model. */
+bool qg_endpoint_sees(const struct qg_model_config *endpoint);
 /* Who gets to read what it is asked, for people: "DeepSeek", or the host of a base_url of one's own; "" where that is
  * a server of one's own network. Yours to free; NULL where nothing is sent to anybody, or for no memory. */
 char *qg_endpoint_vendor(const struct qg_model_config *endpoint);

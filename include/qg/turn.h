@@ -13,6 +13,7 @@
 #include "qg/config.h"
 #include "qg/desk.h"
 #include "qg/loop.h"
+#include "qg/media.h"
 #include "qg/message.h"
 
 struct qg_role; /* a bot's template, filled, with its FAQ and knowledge ready to search; see role.h */
@@ -21,8 +22,9 @@ struct qg_endpoints;
 
 struct qg_turn_request {
 	struct qg_loop *loop;
-	struct qg_endpoints *endpoints; /* NULL: only local services answer, nothing is priced */
-	struct qg_desk *desk;		/* NULL: nothing is booked, limited or bound */
+	struct qg_endpoints *endpoints;	 /* NULL: only local services answer, nothing is priced */
+	struct qg_desk *desk;		 /* NULL: nothing is booked, limited or bound */
+	struct qg_media *media;		 /* NULL: what is attached cannot be looked at */
 	struct qg_config *config;	 /* the turn takes a reference of its own */
 	const struct qg_bot_config *bot; /* of that config */
 	struct qg_role *role;		 /* likewise referenced */
@@ -43,12 +45,16 @@ struct qg_turn_request {
 
 struct qg_turn_result {
 	struct qg_reply *reply; /* NULL when the bot keeps quiet; set it to NULL to keep it */
-	json_t *history;	/* array of elements to append, each a string of one line; may be empty */
-	bool forget_history;	/* /reset: drop what was there first */
-	json_t *state;		/* the conversation's state from now on */
-	bool missed;		/* nothing was found */
+	json_t *history; /* array of elements to append, each a string of one line; may be empty */
+	bool forget_history; /* /reset: drop what was there first */
+	json_t *state;	     /* the conversation's state from now on */
+	bool missed;	     /* nothing was found */
 	bool handed_over;
-	enum { QG_GROUP_STAYS, QG_GROUP_ENABLED, QG_GROUP_DISABLED } group; /* what an admin said of it */
+	enum {
+		QG_GROUP_STAYS,
+		QG_GROUP_ENABLED,
+		QG_GROUP_DISABLED
+	} group; /* what an admin said of it */
 	const char *
 		way; /* "command", "faq", "offline", "model", "handover", "paused", "quiet", "closed" (a group not enabled), "limit": metrics,
 			 tests */
