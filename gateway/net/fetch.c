@@ -143,6 +143,7 @@ void fetch_free(struct qg_fetch *fetch)
 	curl_easy_cleanup(fetch->easy);
 	curl_slist_free_all(fetch->headers);
 	free(fetch->body);
+	free(fetch->pieces);
 	qg_buf_finish(&fetch->head);
 	qg_buf_finish(&fetch->answer);
 	free(fetch);

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "trust.h"
+
 /* Streams of one connection; servers commonly allow this many. */
 #define MAX_STREAMS 100L
 /* Idle connections kept beside those in use. */
@@ -180,7 +182,7 @@ static bool init_curl(struct qg_http_client *client)
 		return false;
 	}
 	client->share = curl_share_init();
-	client->trusted = fetch_trust_create();
+	client->trusted = trust_create();
 	if (!client->share || !client->trusted) {
 		return false;
 	}

@@ -80,8 +80,6 @@ size_t fetch_origin_connections(const struct fetch_origin *origin);
 
 /* ---- fetch_trust.c ---- */
 
-/* The system's certificates; NULL for no memory. */
-X509_STORE *fetch_trust_create(void);
 /* CURLOPT_SSL_CTX_FUNCTION: arg is the client. */
 CURLcode fetch_trust_apply(CURL *easy, void *context, void *arg);
 
@@ -102,6 +100,9 @@ struct qg_fetch {
 	struct curl_slist *headers;
 	char *body; /* what is sent; goes as soon as it cannot be needed again */
 	size_t body_size;
+	struct qg_fetch_piece *pieces; /* or it is made of these; their bytes are the asker's */
+	size_t piece_count;
+	size_t piece, piece_at; /* which comes next, and from where on */
 	struct fetch_origin *origin; /* NULL for plain HTTP */
 	struct fetch_multi *multi;   /* NULL while in none */
 	enum fetch_state state;

@@ -62,6 +62,63 @@ static bool copy_body(struct qg_fetch *fetch, const struct qg_fetch_request *req
 	return true;
 }
 
+/* ---- a body in pieces: copied by libcurl as it leaves, a buffer at a time ---- */
+
+static size_t read_pieces(char *out, size_t one, size_t room, void *arg)
+{
+	struct qg_fetch *fetch = arg;
+	size_t size = 0;
+	if (fetch->cancelled) { /* the bytes may be gone already */
+		return CURL_READFUNC_ABORT;
+	}
+	while (size < room && fetch->piece < fetch->piece_count) {
+		const struct qg_fetch_piece *piece = &fetch->pieces[fetch->piece];
+		size_t rest = piece->size - fetch->piece_at;
+		size_t part = rest < room - size ? rest : room - size;
+		memcpy(out + size, piece->data + fetch->piece_at, part);
+		size += part;
+		fetch->piece_at += part;
+		if (fetch->piece_at == piece->size) {
+			fetch->piece++;
+			fetch->piece_at = 0;
+		}
+	}
+	return size;
+}
+
+/* Before a request is sent again libcurl wants its body from the beginning. */
+static int rewind_pieces(void *arg, curl_off_t offset, int origin)
+{
+	struct qg_fetch *fetch = arg;
+	if (offset != 0 || origin != SEEK_SET) {
+		return CURL_SEEKFUNC_CANTSEEK;
+	}
+	fetch->piece = fetch->piece_at = 0;
+	return CURL_SEEKFUNC_OK;
+}
+
+static enum qg_status apply_pieces(struct qg_fetch *fetch, const struct qg_fetch_request *request)
+{
+	CURL *easy = fetch->easy;
+	fetch->pieces = malloc(request->piece_count * sizeof(*fetch->pieces));
+	if (!fetch->pieces) {
+		return QG_NO_MEMORY;
+	}
+	memcpy(fetch->pieces, request->pieces, request->piece_count * sizeof(*fetch->pieces));
+	fetch->piece_count = request->piece_count;
+	curl_off_t size = 0;
+	for (size_t i = 0; i < fetch->piece_count; i++) {
+		size += (curl_off_t)fetch->pieces[i].size;
+	}
+	int bad = (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_pieces);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_READDATA, fetch);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_pieces);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_SEEKDATA, fetch);
+	return bad ? QG_NO_MEMORY : QG_OK;
+}
+
 static enum qg_status apply_method(struct qg_fetch *fetch, const struct qg_fetch_request *request)
 {
 	CURL *easy = fetch->easy;
@@ -69,6 +126,9 @@ static enum qg_status apply_method(struct qg_fetch *fetch, const struct qg_fetch
 	bool is_post = strcmp(method, "POST") == 0;
 	int bad = 0;
 	fetch->repeatable = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	if (is_post && request->piece_count > 0) {
+		return apply_pieces(fetch, request);
+	}
 	if (request->body || is_post) {
 		if (!copy_body(fetch, request)) {
 			return QG_NO_MEMORY;

@@ -43,12 +43,22 @@ enum qg_fetch_error {
 /* Never NULL. Any thread. */
 const char *qg_fetch_error_text(enum qg_fetch_error error);
 
+/* Part of a body that is too large to be copied. */
+struct qg_fetch_piece {
+	const char *data;
+	size_t size;
+};
+
 struct qg_fetch_request {
 	const char *method; /* "GET", "POST", ... */
 	const char *url;    /* http or https; never logged whole: it may hold a key */
 	const char *const *headers; /* "Name: value", ends with NULL; may be NULL */
 	const void *body;	    /* copied; NULL without one */
 	size_t body_size;
+	/* Instead of body, for POST: what is sent one behind the other. The list is copied, the bytes are not: they stay
+	 * as they are until ended() or qg_fetch_cancel(). NULL without them. */
+	const struct qg_fetch_piece *pieces;
+	size_t piece_count;
 	size_t most;  /* bytes of the answer's body, all in all; 0: 4 MiB */
 	bool http1;   /* never HTTP/2 */
 	bool gathers; /* the body is kept and given to ended(); data() is not called */

@@ -30,7 +30,7 @@ struct qg_ws_request {
 struct qg_ws_end {	   /* borrowed for the call */
 	bool opened;	   /* the upgrade had succeeded */
 	int status;	   /* HTTP, where the upgrade was refused; else 0 */
-	int code;	   /* of the peer's close frame; 0: none came */
+	int code;	   /* of the peer's close frame; 0: none came; 1012 to 1014 come as 1002 */
 	bool rejected_tls; /* the certificate was refused */
 	const char *why;   /* for a log, without the address's query; never NULL */
 };
