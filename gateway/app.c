@@ -1,7 +1,7 @@
 /* app.c - a running process: owns all long-lived objects, starts them in order and stops them in reverse.
  *
  *   config, limits, folders, own name  ->  loop, signals  ->  (a wall clock that can be true)
- *   ->  Redis, HTTP client, queue  ->  roles  ->  doors (HTTP)  ->  watchers
+ *   ->  Redis, HTTP and websocket client, queue  ->  roles  ->  doors (HTTP)  ->  watchers
  *
  * The end has three steps, each with its share of ten seconds: turns finish or are given back, replies leave and
  * links close, connections end. Readiness says 503 from the first moment; the doors stay open until the roles
@@ -48,6 +48,7 @@ struct app {
 	struct qg_worker *worker;
 	struct qg_ops *ops;
 	struct qg_app_http *http;
+	struct qg_app_ws *ws;
 	struct qg_app_doors *doors;
 	struct qg_app_reload *reload;
 	struct qg_app_pressure *pressure;
@@ -114,6 +115,14 @@ static struct qg_config *load(const struct app *app)
 
 /* ---- while it runs ---- */
 
+static void end_without_redis(struct app *app)
+{
+	qg_timer_start(app->deadline, DRAIN_AWAY_MS);
+	if (app->gateway) {
+		qg_gateway_give_up(app->gateway);
+	}
+}
+
 static void redis_changed(void *arg, bool up)
 {
 	struct app *app = arg;
@@ -124,7 +133,7 @@ static void redis_changed(void *arg, bool up)
 		qg_worker_redis_changed(app->worker, up);
 	}
 	if (!up && app->core.draining) {
-		qg_timer_start(app->deadline, DRAIN_AWAY_MS);
+		end_without_redis(app);
 	}
 	if (!up || app->was_ready) {
 		return;
@@ -220,7 +229,11 @@ static void on_signal(void *arg, int number)
 	qg_log_info(
 		NULL, "%s: finishing what is under way", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	app->core.draining = true;
-	qg_timer_start(app->deadline, app->core.redis_up ? DRAIN_ALL_MS : DRAIN_AWAY_MS);
+	if (app->core.redis_up) {
+		qg_timer_start(app->deadline, DRAIN_ALL_MS);
+	} else {
+		end_without_redis(app);
+	}
 	qg_app_reload_destroy(app->reload);
 	app->reload = NULL;
 	if (!app->redis) { /* still waiting for the clock */
@@ -259,7 +272,8 @@ static bool start(struct app *app)
 	}
 	app->http = qg_app_http_create(core);
 	core->queue = qg_queue_create(core->redis, core->config->partitions, core->process);
-	if (!app->http || !core->queue || !create_roles(app)) {
+	app->ws = qg_app_ws_create(core);
+	if (!app->http || !app->ws || !core->queue || !create_roles(app)) {
 		return false;
 	}
 	app->ops = qg_ops_create(core, app->gateway);
@@ -358,6 +372,7 @@ static void stop(struct app *app)
 	qg_ops_destroy(app->ops);
 	qg_worker_destroy(app->worker);
 	qg_gateway_destroy(app->gateway);
+	qg_app_ws_destroy(app->ws);
 	qg_app_http_destroy(app->http);
 	qg_queue_destroy(core->queue);
 	qg_app_redis_destroy(app->redis);

@@ -64,6 +64,15 @@ struct qg_app_http *qg_app_http_create(struct qg_core *core);
 /* core->http is NULL from then on. Accepts NULL. */
 void qg_app_http_destroy(struct qg_app_http *http);
 
+/* ---- app_ws.c: links to platforms ---- */
+
+struct qg_app_ws;
+
+/* core->ws, as above. NULL after logging why. */
+struct qg_app_ws *qg_app_ws_create(struct qg_core *core);
+/* core->ws is NULL from then on. Accepts NULL. */
+void qg_app_ws_destroy(struct qg_app_ws *ws);
+
 /* ---- app_doors.c: the two listeners ---- */
 
 struct qg_app_doors;

@@ -71,15 +71,9 @@ static void stored(void *arg, enum qg_status status)
 	struct waiting *waiting = arg;
 	struct feishu_core *core = waiting->core;
 	if (waiting->x) {
-		switch (status) {
-		case QG_OK:
-		case QG_DUPLICATE:
-		case QG_FULL:
-		case QG_INVALID: /* never will be: no reason to send it again */
-		case QG_TOO_LARGE:
-			answer_ok(waiting->x);
-			break;
-		default:
+		if (qg_stored_is_success(status) || status == QG_INVALID || status == QG_TOO_LARGE) {
+			answer_ok(waiting->x); /* what never will be need not be sent again */
+		} else {
 			answer_again(waiting->x, "not stored, send it again");
 		}
 	}

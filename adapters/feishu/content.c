@@ -11,7 +11,6 @@
 
 #include "qg/str.h"
 
-#define ATTACHMENTS_MAX 32
 #define NAME_MAX_BYTES 200
 #define TYPE_MAX 40
 #define PARAGRAPHS_MAX 2000
@@ -207,7 +206,7 @@ static enum qg_status attach(struct feishu_content *content, const char *type,
 	if (!content->attachments) {
 		content->attachments = json_array();
 	}
-	if (json_array_size(content->attachments) >= ATTACHMENTS_MAX) {
+	if (json_array_size(content->attachments) >= QG_ATTACHMENTS_MOST) {
 		return QG_OK;
 	}
 	bool has_key = key && key->kind == QG_PIECE_STRING && key->size <= NAME_MAX_BYTES;

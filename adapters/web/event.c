@@ -170,11 +170,11 @@ static void stored(void *arg, enum qg_status status)
 {
 	struct waiting *waiting = arg;
 	struct web_core *core = waiting->core;
-	if (status == QG_OK && core->bot) {
+	if ((status == QG_OK || status == QG_EMPTY) && core->bot) {
 		web_feed_note(core, waiting->id, qg_clock_mono_us() - waiting->received_us);
 	}
 	if (waiting->x) {
-		if (status == QG_OK || status == QG_DUPLICATE || status == QG_FULL) {
+		if (qg_stored_is_success(status)) {
 			answer_accepted(waiting->x, waiting->id);
 		} else if (status == QG_INVALID || status == QG_TOO_LARGE) {
 			qg_http_answer_error(waiting->x, 400, "refused");

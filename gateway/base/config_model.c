@@ -32,17 +32,6 @@ bool qg_config_has_provider(const struct qg_config_world *world, const char *pro
 	return world->has_provider == NULL || world->has_provider(provider);
 }
 
-/* Vision is known of a provider's own models; what stands behind an address of one's own must be
- * told. */
-static void check_vision(const struct qg_model_config *model, const struct qg_tree *tree,
-	struct qg_problems *problems)
-{
-	if (model->vision && model->base_url == NULL) {
-		qg_problem_warn_key(problems, qg_tree_get(tree, "vision"),
-			"is known of a provider's own models; write it beside a base_url only");
-	}
-}
-
 static int rank_of(const char *tier)
 {
 	return tier == NULL || strcmp(tier, "standard") == 0 ? 2
@@ -92,7 +81,6 @@ static void check_endpoint(struct qg_config_loader *loader, struct qg_config_end
 	endpoint->built = model->provider == NULL || problems->errors > before ||
 			  qg_config_has_provider(world, model->provider);
 	check_names(endpoint->tree, endpoint->built, problems);
-	check_vision(model, endpoint->tree, problems);
 }
 
 static void read_model(struct qg_config_loader *loader, struct qg_config_source *source,
@@ -118,6 +106,7 @@ static void read_model(struct qg_config_loader *loader, struct qg_config_source 
 	qg_option_fill_values(qg_config_model_table, layers, source->dir, model, problems);
 	endpoint->tree = tree;
 	model->rank = rank_of(model->tier);
+	model->blind = qg_tree_get(tree, "vision") != NULL && !model->vision;
 	model->has_price =
 		qg_config_read_price(qg_tree_get(tree, "price"), &model->own_price, problems);
 	check_endpoint(loader, endpoint, model);

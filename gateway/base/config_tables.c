@@ -126,7 +126,7 @@ const struct qg_option qg_config_model_table[] = {
 	{"price", QG_OPTION_JSON, NULL, offsetof(struct qg_model_config, price),
 		.help = "{input, output, cached_input, cache_write, currency} of 1,000,000 tokens"},
 	{"vision", QG_OPTION_BOOL, NULL, offsetof(struct qg_model_config, vision),
-		QG_OPTION_NO_EFFECT, .help = "whether it sees pictures"},
+		.help = "whether it sees pictures; of a provider's own models that is known"},
 	{"http_version", QG_OPTION_STRING, NULL, offsetof(struct qg_model_config, http_version),
 		.choices = "1.1|2", .help = "\"1.1\" keeps to the older protocol"},
 	{"region", QG_OPTION_STRING, NULL, offsetof(struct qg_model_config, region),

@@ -22,14 +22,15 @@
 #define RANDOM_STEP (1 << 20)
 
 struct contexts {
-	EVP_MD_CTX *digest;
+	EVP_MD_CTX *digest;	/* SHA-256 for ever: a change of algorithm throws its memory away */
+	EVP_MD_CTX *old_digest; /* whichever of the others came last */
 	EVP_MAC_CTX *hmac;
 	EVP_CIPHER_CTX *cipher;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
-static EVP_MD *sha256;
+static EVP_MD *sha256, *sha1, *md5;
 static EVP_MAC *hmac;
 static EVP_CIPHER *aes256_cbc;
 static _Thread_local struct contexts *mine;
@@ -51,6 +52,7 @@ static void free_contexts(void *arg)
 {
 	struct contexts *contexts = arg;
 	EVP_MD_CTX_free(contexts->digest);
+	EVP_MD_CTX_free(contexts->old_digest);
 	EVP_MAC_CTX_free(contexts->hmac);
 	EVP_CIPHER_CTX_free(contexts->cipher);
 	free(contexts);
@@ -59,10 +61,13 @@ static void free_contexts(void *arg)
 static void fetch(void)
 {
 	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	md5 = EVP_MD_fetch(NULL, "MD5", NULL); /* some systems forbid it to all */
 	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	aes256_cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-	if (!sha256 || !hmac || !aes256_cbc || pthread_key_create(&key, free_contexts) != 0) {
-		give_up("fetching SHA-256, HMAC and AES");
+	if (!sha256 || !sha1 || !hmac || !aes256_cbc ||
+		pthread_key_create(&key, free_contexts) != 0) {
+		give_up("fetching the algorithms");
 	}
 }
 
@@ -90,9 +95,10 @@ static struct contexts *ours(void)
 		give_up("making a context");
 	}
 	contexts->digest = EVP_MD_CTX_new();
+	contexts->old_digest = EVP_MD_CTX_new();
 	contexts->hmac = new_hmac();
 	contexts->cipher = EVP_CIPHER_CTX_new();
-	if (!contexts->digest || !contexts->cipher ||
+	if (!contexts->digest || !contexts->old_digest || !contexts->cipher ||
 		EVP_DecryptInit_ex2(contexts->cipher, aes256_cbc, NULL, NULL, NULL) != 1 ||
 		pthread_setspecific(key, contexts) != 0) {
 		give_up("making a context");
@@ -108,12 +114,21 @@ static void digest_begin(EVP_MD_CTX *context)
 
 static void digest_add(EVP_MD_CTX *context, const void *data, size_t size)
 {
-	expect(EVP_DigestUpdate(context, data, size), "SHA-256");
+	expect(EVP_DigestUpdate(context, data, size), "a digest");
 }
 
-static void digest_end(EVP_MD_CTX *context, uint8_t out[QG_SHA256_SIZE])
+static void digest_end(EVP_MD_CTX *context, uint8_t *out)
 {
-	expect(EVP_DigestFinal_ex(context, out, NULL), "SHA-256");
+	expect(EVP_DigestFinal_ex(context, out, NULL), "a digest");
+}
+
+static void digest_pieces(
+	EVP_MD_CTX *context, const struct qg_bytes *pieces, size_t count, uint8_t *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		digest_add(context, pieces[i].data, pieces[i].size);
+	}
+	digest_end(context, out);
 }
 
 void qg_sha256(const void *data, size_t size, uint8_t out[QG_SHA256_SIZE])
@@ -128,10 +143,29 @@ void qg_sha256_pieces(const struct qg_bytes *pieces, size_t count, uint8_t out[Q
 {
 	EVP_MD_CTX *context = ours()->digest;
 	digest_begin(context);
-	for (size_t i = 0; i < count; i++) {
-		digest_add(context, pieces[i].data, pieces[i].size);
-	}
-	digest_end(context, out);
+	digest_pieces(context, pieces, count, out);
+}
+
+static void old_digest(
+	const EVP_MD *kind, const struct qg_bytes *pieces, size_t count, uint8_t *out)
+{
+	EVP_MD_CTX *context = ours()->old_digest;
+	expect(EVP_DigestInit_ex2(context, kind, NULL), "a digest");
+	digest_pieces(context, pieces, count, out);
+}
+
+void qg_sha1_pieces(const struct qg_bytes *pieces, size_t count, uint8_t out[QG_SHA1_SIZE])
+{
+	(void)ours(); /* who asks first fetches the algorithm */
+	old_digest(sha1, pieces, count, out);
+}
+
+void qg_md5(const void *data, size_t size, uint8_t out[QG_MD5_SIZE])
+{
+	const struct qg_bytes whole = {data, size};
+	(void)ours();
+	expect(md5 != NULL, "MD5");
+	old_digest(md5, &whole, 1, out);
 }
 
 void qg_hmac_sha256(const void *secret, size_t secret_size, const void *data, size_t size,
@@ -159,20 +193,32 @@ static size_t padding_size(const uint8_t *data, size_t size)
 	return wrong ? 0 : padding;
 }
 
-enum qg_status qg_aes256_cbc_open(const uint8_t secret[QG_AES256_KEY],
-	const uint8_t iv[QG_AES_BLOCK], void *data, size_t size, size_t *size_out)
+enum qg_status qg_aes256_cbc_blocks(const uint8_t secret[QG_AES256_KEY],
+	const uint8_t iv[QG_AES_BLOCK], bool encrypts, void *data, size_t size)
 {
-	if (size == 0 || size % QG_AES_BLOCK != 0 || size > INT_MAX / 2) {
+	if (size % QG_AES_BLOCK != 0 || size > INT_MAX / 2) {
 		return QG_INVALID;
 	}
 	EVP_CIPHER_CTX *context = ours()->cipher;
 	int written = 0;
-	/* The cipher is not named again: that would throw the context's memory away and allocate it anew. The library's
-	 * own unpadding would hold the last block back. */
-	expect(EVP_DecryptInit_ex2(context, NULL, secret, iv, NULL), "AES");
+	/* The cipher is not named again: that would throw the context's memory away and allocate it anew. */
+	expect(EVP_CipherInit_ex2(context, NULL, secret, iv, encrypts, NULL), "AES");
 	expect(EVP_CIPHER_CTX_set_padding(context, 0), "AES");
-	expect(EVP_DecryptUpdate(context, data, &written, data, (int)size), "AES");
+	expect(EVP_CipherUpdate(context, data, &written, data, (int)size), "AES");
 	assert((size_t)written == size);
+	return QG_OK;
+}
+
+enum qg_status qg_aes256_cbc_open(const uint8_t secret[QG_AES256_KEY],
+	const uint8_t iv[QG_AES_BLOCK], void *data, size_t size, size_t *size_out)
+{
+	if (size == 0) {
+		return QG_INVALID;
+	}
+	/* The library's own unpadding would hold the last block back. */
+	if (qg_aes256_cbc_blocks(secret, iv, false, data, size) != QG_OK) {
+		return QG_INVALID;
+	}
 	size_t padding = padding_size(data, size);
 	if (padding == 0) {
 		return QG_INVALID;

@@ -19,7 +19,8 @@
 #include "qg/str.h"
 #include "wire.h"
 
-#define ATTACHMENTS_MAX 32
+#define ATTACHMENTS_READ_MAX 32 /* earlier versions stored more: the first ones are kept */
+#define ATTACHMENTS_BYTES_MAX (64 * 1024)
 /* Three ids, a version, a kind, a time and their separators. */
 #define HEAD_MAX (3 * QG_ID_MAX + 64)
 /* JSON spells a control character in six bytes; beside the text there are names, handle,
@@ -31,7 +32,7 @@
 
 enum kind { KIND_TEXT, KIND_CLICK, KIND_DUE, KIND_COMMAND, KIND_COUNT };
 
-static const char *const attachment_fields[] = {"type", "key", NULL};
+static const char *const attachment_fields[] = {"type", NULL};
 
 struct qg_message *qg_message_create(void)
 {
@@ -48,6 +49,7 @@ static void finish(struct qg_message *message)
 	free(message->sender_name);
 	free(message->text);
 	free(message->handle);
+	free(message->quote);
 	json_decref(message->attachments);
 	free(message->feed_event);
 }
@@ -91,12 +93,18 @@ static enum kind wire_kind(const struct qg_message *message)
 	return begins_with_slash(message->text) ? KIND_COMMAND : KIND_TEXT;
 }
 
+static bool is_attachments(const json_t *list)
+{
+	return !list || (wire_is_list(list, QG_ATTACHMENTS_MOST, attachment_fields) &&
+				json_dumpb(list, NULL, 0, JSON_COMPACT) <= ATTACHMENTS_BYTES_MAX);
+}
+
 static bool is_sound(const struct qg_message *message)
 {
 	return wire_is_id(message->id) && wire_is_id(message->chat) &&
 	       wire_is_id(message->sender) && (!message->thread || wire_is_id(message->thread)) &&
 	       message->text && message->received_us <= WIRE_INT_MAX &&
-	       wire_is_list(message->attachments, ATTACHMENTS_MAX, attachment_fields);
+	       is_attachments(message->attachments);
 }
 
 static void write_head(struct qg_buf *out, const struct qg_message *message, int64_t stored_at)
@@ -140,6 +148,7 @@ char *qg_message_encode(const struct qg_message *message, int64_t stored_at, siz
 	wire_bool(&writer, "mention", message->mentions_bot);
 	wire_bool(&writer, "admin", message->sender_is_admin);
 	wire_str(&writer, "handle", message->handle, WIRE_HANDLE_MAX);
+	wire_str(&writer, "quote", message->quote, QG_QUOTE_MAX);
 	wire_json(&writer, "attachments", message->attachments);
 	wire_int(&writer, "sent_at", message->sent_at);
 	wire_int(&writer, "received_us", (int64_t)message->received_us);
@@ -212,21 +221,30 @@ static const struct qg_json_field body_fields[] = {
 	{"mention", QG_JSON_BOOL, false, 0, AT(message.mentions_bot)},
 	{"admin", QG_JSON_BOOL, false, 0, AT(message.sender_is_admin)},
 	{"handle", QG_JSON_STRING, false, WIRE_HANDLE_MAX, AT(message.handle)},
-	{"attachments", QG_JSON_ARRAY, false, ATTACHMENTS_MAX, AT(message.attachments)},
+	{"quote", QG_JSON_STRING, false, QG_QUOTE_MAX, AT(message.quote)},
+	{"attachments", QG_JSON_ARRAY, false, ATTACHMENTS_READ_MAX, AT(message.attachments)},
 	{"sent_at", QG_JSON_INT, false, 0, AT(message.sent_at)},
 	{"received_us", QG_JSON_INT, false, 0, AT(received_us)},
 	{NULL},
 };
+
+static void drop_surplus(json_t *list)
+{
+	while (json_array_size(list) > QG_ATTACHMENTS_MOST) {
+		json_array_remove(list, json_array_size(list) - 1);
+	}
+}
 
 static bool read_body(const char *data, size_t size, struct incoming *in, char *error)
 {
 	if (!wire_read(data, size, body_fields, in, error)) {
 		return false;
 	}
+	drop_surplus(in->message.attachments);
 	if (!wire_is_id(in->message.chat)) {
 		wire_complain(error, "chat is no id");
-	} else if (!wire_is_list(in->message.attachments, ATTACHMENTS_MAX, attachment_fields)) {
-		wire_complain(error, "attachments are not a list of {type, key, ...}");
+	} else if (!is_attachments(in->message.attachments)) {
+		wire_complain(error, "attachments are not a list of {type, ...}");
 	} else if (in->message.sent_at < 0 || in->message.sent_at > WIRE_INT_MAX ||
 		   in->received_us < 0 || in->received_us > WIRE_INT_MAX) {
 		wire_complain(error, "a time is out of range");

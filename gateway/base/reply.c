@@ -21,15 +21,19 @@
 #define ANSWERS_MAX 100
 #define SOURCES_MAX 32
 #define BUTTONS_MAX 32
+#define FILES_MAX 16
+#define FILE_NAME_MAX 128
+#define HANDLES_MAX 100 /* one each of the messages it answers */
 #define LABEL_MAX 256
 #define FOOTNOTE_MAX 1024
 #define COST_MAX 512
 #define COST_CURRENCIES_MAX 8
 #define FREE_COST "{\"CNY\":0}"
-#define WIRE_MAX (6 * QG_REPLY_MAX + 512 * 1024)
+#define WIRE_MAX (6 * QG_REPLY_MAX + 1024 * 1024)
 
 static const char *const source_fields[] = {"title", NULL};
 static const char *const button_fields[] = {"text", "value", NULL};
+static const char *const file_fields[] = {"type", "name", "file", NULL};
 
 struct qg_reply *qg_reply_create(void)
 {
@@ -50,6 +54,8 @@ static void finish(struct qg_reply *reply)
 	free(reply->footnote);
 	json_decref(reply->sources);
 	json_decref(reply->buttons);
+	json_decref(reply->files);
+	json_decref(reply->handles);
 	free(reply->usage.model);
 	free(reply->usage.cost);
 }
@@ -120,6 +126,45 @@ static bool is_answers(const json_t *answers)
 	return true;
 }
 
+static bool is_handles(const json_t *handles)
+{
+	if (!handles) {
+		return true;
+	}
+	if (!json_is_array(handles) || json_array_size(handles) > HANDLES_MAX) {
+		return false;
+	}
+	for (size_t i = 0; i < json_array_size(handles); i++) {
+		const json_t *handle = json_array_get(handles, i);
+		if (!json_is_string(handle) || json_string_length(handle) > WIRE_HANDLE_MAX) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A name within one folder: no way out of it, and nothing hidden. */
+static bool is_file_name(const char *name)
+{
+	size_t size =
+		strspn(name, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-");
+	return size > 0 && size <= FILE_NAME_MAX && name[size] == '\0' && name[0] != '.';
+}
+
+static bool is_files(const json_t *files)
+{
+	if (!wire_is_list(files, FILES_MAX, file_fields)) {
+		return false;
+	}
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		const json_t *file = json_object_get(json_array_get(files, i), "file");
+		if (!is_file_name(json_string_value(file))) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* NULL, or an object of a few numbers by currency. */
 static bool is_cost(const char *cost)
 {
@@ -146,8 +191,8 @@ static bool is_sound(const struct qg_reply *reply)
 	       reply->conversation && wire_is_id(reply->chat) && reply->text &&
 	       is_answers(reply->answers) &&
 	       wire_is_list(reply->sources, SOURCES_MAX, source_fields) &&
-	       wire_is_list(reply->buttons, BUTTONS_MAX, button_fields) &&
-	       is_cost(reply->usage.cost);
+	       wire_is_list(reply->buttons, BUTTONS_MAX, button_fields) && is_files(reply->files) &&
+	       is_handles(reply->handles) && is_cost(reply->usage.cost);
 }
 
 char *qg_reply_encode(const struct qg_reply *reply)
@@ -171,6 +216,9 @@ char *qg_reply_encode(const struct qg_reply *reply)
 	wire_str(&writer, "footnote", reply->footnote, FOOTNOTE_MAX);
 	wire_json(&writer, "sources", reply->sources);
 	wire_json(&writer, "buttons", reply->buttons);
+	wire_json(&writer, "files", reply->files);
+	wire_json(&writer, "handles", reply->handles);
+	wire_bool(&writer, "silent", reply->silent);
 	wire_str(&writer, "model", reply->usage.model, WIRE_NAME_MAX);
 	wire_int(&writer, "input", reply->usage.input);
 	wire_int(&writer, "cached_input", reply->usage.cached_input);
@@ -208,6 +256,9 @@ static const struct qg_json_field body_fields[] = {
 	{"footnote", QG_JSON_STRING, false, FOOTNOTE_MAX, AT(reply.footnote)},
 	{"sources", QG_JSON_ARRAY, false, SOURCES_MAX, AT(reply.sources)},
 	{"buttons", QG_JSON_ARRAY, false, BUTTONS_MAX, AT(reply.buttons)},
+	{"files", QG_JSON_ARRAY, false, FILES_MAX, AT(reply.files)},
+	{"handles", QG_JSON_ARRAY, false, HANDLES_MAX, AT(reply.handles)},
+	{"silent", QG_JSON_BOOL, false, 0, AT(reply.silent)},
 	{"model", QG_JSON_STRING, false, WIRE_NAME_MAX, AT(reply.usage.model)},
 	{"input", QG_JSON_INT, false, 0, AT(reply.usage.input)},
 	{"cached_input", QG_JSON_INT, false, 0, AT(reply.usage.cached_input)},
@@ -248,6 +299,10 @@ static bool read_body(const char *data, size_t size, struct incoming *in, char *
 		words = "sources are not a list of {title, ...}";
 	} else if (!wire_is_list(in->reply.buttons, BUTTONS_MAX, button_fields)) {
 		words = "buttons are not a list of {text, value}";
+	} else if (!is_files(in->reply.files)) {
+		words = "files are not a list of {type, name, file}";
+	} else if (!is_handles(in->reply.handles)) {
+		words = "handles are not a list of strings";
 	} else if (!is_cost(in->reply.usage.cost)) {
 		words = "cost is no object of numbers";
 	} else if (!has_sound_numbers(in)) {

@@ -10,7 +10,7 @@
 #include "qg/message.h"
 #include "qg/str.h"
 
-#define ITEM_MEMBERS_MAX 8
+#define ITEM_MEMBERS_MAX 12
 
 void wire_begin(struct wire_writer *writer, size_t limit)
 {

@@ -39,13 +39,26 @@ struct bot *bots_opening(struct qg_gateway *gateway, const char *name)
 
 /* ---- what the adapter calls ---- */
 
+/* Answers that were begun, by a former owner or over a connection that broke, go on here. */
+static void go_on_drafting(struct bot *bot)
+{
+	const struct qg_adapter *adapter = bot->bot.adapter;
+	if (adapter->draft != NULL && !adapter->can.drafts_everywhere) {
+		drafts_replay(&bot->bot);
+	}
+}
+
 static void link_changed(struct qg_bot *adapter_bot, enum qg_link state, const char *why)
 {
 	struct bot *bot = bot_of(adapter_bot);
-	if (bot->state != state) {
-		bot->state = state;
-		qg_log_info(adapter_bot->name, "link %s: %s", state == QG_LINK_UP ? "up" : "down",
-			why != NULL ? why : "");
+	if (bot->state == state) {
+		return;
+	}
+	bot->state = state;
+	qg_log_info(adapter_bot->name, "link %s: %s", state == QG_LINK_UP ? "up" : "down",
+		why != NULL ? why : "");
+	if (state == QG_LINK_UP) {
+		go_on_drafting(bot);
 	}
 }
 
@@ -54,10 +67,16 @@ static void stopped(struct qg_bot *adapter_bot)
 	struct bot *bot = bot_of(adapter_bot);
 	bot->started = bot->stopping = false;
 	bot->state = QG_LINK_NONE;
-	if (!bot->gone && bot->link->owned && !bot->gateway->draining) {
-		bot_owned(bot); /* it came back while the link was closing */
+	if (!bot->gone && !bot->gateway->draining) {
+		/* its link came back while it was closing, or waits for this to leave */
+		qg_timer_start(bot->gateway->settle_timer, 0);
 	}
 	bot_collect(bot);
+}
+
+static char *words(struct qg_bot *adapter_bot, const char *key)
+{
+	return qg_role_words(bot_of(adapter_bot)->role, key, NULL);
 }
 
 static const struct qg_host host = {
@@ -66,6 +85,8 @@ static const struct qg_host host = {
 	.link_changed = link_changed,
 	.stopped = stopped,
 	.replay_drafts = drafts_replay,
+	.kicked = kicks_note,
+	.words = words,
 };
 
 /* ---- owning ---- */
@@ -73,7 +94,8 @@ static const struct qg_host host = {
 static void start(struct bot *bot)
 {
 	const struct qg_adapter *adapter = bot->bot.adapter;
-	if (bot->started || bot->stopping || bot->gone || !bot->ready) {
+	if (bot->started || bot->stopping || bot->gone || !bot->ready ||
+		!link_may_open(bot->link)) {
 		return;
 	}
 	bot->started = true;
@@ -81,46 +103,103 @@ static void start(struct bot *bot)
 	if (status != QG_OK) {
 		qg_log_error(bot->bot.name, "cannot start: %s", qg_status_text(status));
 	}
+	if (bot->state == QG_LINK_NONE) { /* else once the link is up */
+		go_on_drafting(bot);
+	}
 }
 
 struct adopting {
 	struct qg_gateway *gateway;
-	char *bot;
+	char *bot, *link;
 	uint64_t epoch;
 };
 
-static void adopted(void *arg, enum qg_status status)
+static void forget(struct adopting *adopting)
+{
+	if (adopting != NULL) {
+		free(adopting->bot);
+		free(adopting->link);
+		free(adopting);
+	}
+}
+
+/* A greater fence for the same epoch: in between somebody adopted who owns another link. */
+static void note_fence(struct bot *bot, uint64_t fence)
+{
+	if (bot->fence_epoch == bot->link->epoch && bot->fence != fence) {
+		qg_log_warn(bot->bot.name,
+			"another gateway sends for it too, over another link: its config has other "
+			"credentials for this bot than ours");
+	}
+	bot->fence = fence;
+	bot->fence_epoch = bot->link->epoch;
+}
+
+static void adopted(void *arg, enum qg_status status, uint64_t fence)
 {
 	struct adopting *adopting = arg;
 	struct bot *bot = bots_find(adopting->gateway, adopting->bot);
-	if (bot != NULL) {
+	if (bot != NULL && strcmp(bot->link->id, adopting->link) == 0) {
 		bot->adopting = false; /* without success the next look asks again */
+		bot->adopted =
+			status == QG_OK && bot->link->owned && bot->link->epoch == adopting->epoch;
+		if (bot->adopted) {
+			note_fence(bot, fence);
+			start(bot);
+			outbound_look(bot);
+		}
 	}
-	if (bot != NULL && status == QG_OK && bot->link->owned &&
-		bot->link->epoch == adopting->epoch) {
-		bot->adopted = true;
-		start(bot);
-		outbound_look(bot);
+	forget(adopting);
+}
+
+/* A former bot of the name ends on a link of its own: what it sends now is noted under its own fence, or twice sent. */
+static bool has_sending_former(const struct bot *bot)
+{
+	QG_LIST_FOR_EACH (item, &bot->gateway->bots) {
+		const struct bot *other = QG_CONTAINER(item, struct bot, item);
+		if (other->link != NULL && other->link != bot->link &&
+			!qg_list_is_empty(&other->sendings) &&
+			strcmp(other->bot.name, bot->bot.name) == 0) {
+			return true;
+		}
 	}
-	free(adopting->bot);
-	free(adopting);
+	return false;
 }
 
 void bot_owned(struct bot *bot)
 {
+	if (bot->gone) {
+		return;
+	}
+	bot->adopted = bot->adopting = false;
 	struct adopting *adopting = calloc(1, sizeof(*adopting));
-	if (adopting == NULL || (adopting->bot = qg_str_copy(bot->bot.name)) == NULL) {
-		free(adopting);
+	if (adopting != NULL) {
+		adopting->bot = qg_str_copy(bot->bot.name);
+		adopting->link = qg_str_copy(bot->link->id);
+	}
+	if (adopting == NULL || adopting->bot == NULL || adopting->link == NULL ||
+		has_sending_former(bot)) {
+		forget(adopting);
 		return; /* the next look asks again */
 	}
-	bot->adopted = false;
 	bot->adopting = true;
 	adopting->gateway = bot->gateway;
 	adopting->epoch = bot->link->epoch;
-	qg_out_adopt(bot->gateway->core->queue, bot->bot.name, bot->link->epoch, adopted, adopting);
+	qg_out_adopt(bot->gateway->core->queue, bot->bot.name, bot->link->id, bot->link->epoch,
+		adopted, adopting);
 }
 
-static void close_link(struct bot *bot)
+void bot_open_link(struct bot *bot)
+{
+	if (!bot->adopted && !bot->adopting) {
+		bot_owned(bot);
+	} else if (bot->adopted && !bot->started && !bot->stopping) {
+		start(bot);
+		outbound_look(bot);
+	}
+}
+
+void bot_close_link(struct bot *bot)
 {
 	if (!bot->started || bot->stopping) {
 		return;
@@ -139,8 +218,8 @@ void bot_lost(struct bot *bot)
 	bot_pin(bot);
 	bot->adopted = false;
 	outbound_lost(bot);
-	if (bot->bot.adapter->start != NULL) {
-		close_link(bot);
+	if (bot->link->dials) {
+		bot_close_link(bot);
 	} else if (!bot->stopping) {
 		bot->started = false;
 	}
@@ -157,7 +236,7 @@ static void destroy(struct bot *bot)
 	if (bot->bot.adapter != NULL && bot->bot.state != NULL) {
 		bot->bot.adapter->finish(&bot->bot);
 	}
-	link_destroy(bot->link);
+	link_leave(bot);
 	notice_forget(bot);
 	free(bot->bot.state);
 	free(bot->account);
@@ -188,7 +267,7 @@ void bot_unpin(struct bot *bot)
 void bot_stop(struct bot *bot)
 {
 	bot->gone = true;
-	close_link(bot);
+	bot_close_link(bot);
 	bot_collect(bot);
 }
 
@@ -210,33 +289,23 @@ static bool init(struct bot *bot)
 	return status == QG_OK;
 }
 
-/* Whoever has the link of that name: the running bot, or one that left the config and is still ending. */
-static struct bot *holder_of_link(struct qg_gateway *gateway, const char *name)
+/* Former bots of the name end. Where one had the same link its place is given to the successor, and with it the
+ * lease; another link, of other credentials, ends with it. */
+static void replace_formers(struct bot *bot)
 {
-	QG_LIST_FOR_EACH (item, &gateway->bots) {
-		struct bot *bot = QG_CONTAINER(item, struct bot, item);
-		if (bot->link != NULL && strcmp(bot->bot.name, name) == 0) {
-			return bot;
+	QG_LIST_FOR_EACH (item, &bot->gateway->bots) {
+		struct bot *former = QG_CONTAINER(item, struct bot, item);
+		if (former == bot || former->link == NULL ||
+			strcmp(former->bot.name, bot->bot.name) != 0) {
+			continue;
+		}
+		if (former->link == bot->link) {
+			link_leave(former);
+		}
+		if (!former->gone) {
+			bot_stop(former);
 		}
 	}
-	return NULL;
-}
-
-/* The link, and with it the lease, passes from a former bot of the name to its successor. */
-static bool inherit_link(struct bot *bot)
-{
-	struct bot *former = holder_of_link(bot->gateway, bot->bot.name);
-	if (former == NULL) {
-		bot->link = link_create(bot->gateway, bot);
-		return bot->link != NULL;
-	}
-	bot->link = former->link;
-	bot->link->bot = bot;
-	former->link = NULL;
-	if (!former->gone) {
-		bot_stop(former);
-	}
-	return true;
 }
 
 static void put_in_force(struct bot *bot)
@@ -260,7 +329,8 @@ static void opened(void *arg, struct qg_role *role, const char *words)
 	}
 	bool ok = role != NULL && !bot->gone && init(bot);
 	bot->opening = false;
-	if (ok && inherit_link(bot)) {
+	if (ok && link_join(bot)) {
+		replace_formers(bot);
 		put_in_force(bot);
 		return;
 	}
@@ -307,6 +377,7 @@ static struct bot *create(struct qg_gateway *gateway, const struct qg_bot_config
 		.loop = core->loop,
 		.redis = core->redis,
 		.http = core->http,
+		.ws = core->ws,
 		.redis_url = core->redis_url,
 		.name = config->name,
 		.prefix =
@@ -314,6 +385,7 @@ static struct bot *create(struct qg_gateway *gateway, const struct qg_bot_config
 		.data_dir = core->data_dir,
 		.owner = bot};
 	qg_list_init(&bot->item);
+	qg_list_init(&bot->on_link);
 	qg_list_init(&bot->unconfirmed);
 	qg_list_init(&bot->sendings);
 	if (bot->bot.adapter == NULL) {

@@ -9,8 +9,8 @@
 static void show(struct bot *bot, const struct qg_draft *draft)
 {
 	const struct qg_adapter *adapter = bot->bot.adapter;
-	if (bot->ready && adapter->draft != NULL &&
-		(adapter->can.drafts_everywhere || link_may_send(bot->link))) {
+	bool is_open = bot->started && !bot->stopping && link_may_send(bot->link);
+	if (bot->ready && adapter->draft != NULL && (adapter->can.drafts_everywhere || is_open)) {
 		adapter->draft(&bot->bot, draft);
 	}
 }

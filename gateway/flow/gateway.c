@@ -49,13 +49,12 @@ static void subscribed(void *arg, bool up)
 static void renew(void *arg)
 {
 	links_renew(arg);
+	balance_beat(arg);
 }
 
-static void adopt_again(struct bot *bot)
+static void settle(void *arg)
 {
-	if (bot->link != NULL && bot->link->owned && !bot->adopted && !bot->adopting) {
-		bot_owned(bot);
-	}
+	links_settle(arg);
 }
 
 /* Looks without a bell: at once where a waiting chat's time has come, else now and then. What Redis refused while
@@ -63,14 +62,15 @@ static void adopt_again(struct bot *bot)
 static void look(void *arg)
 {
 	struct qg_gateway *gateway = arg;
+	links_settle(gateway);
 	if (gateway->up) {
 		links_look(gateway);
+		balance_move(gateway);
 		depth_look(gateway);
 	}
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
 		struct bot *bot = QG_CONTAINER(item, struct bot, item);
 		if (gateway->up) {
-			adopt_again(bot);
 			outbound_resend(bot);
 		}
 		if (outbound_is_due(bot) || ++bot->calm >= CALM_LOOKS) {
@@ -101,10 +101,11 @@ void qg_gateway_redis_changed(struct qg_gateway *gateway, bool up)
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
 		struct bot *bot = QG_CONTAINER(item, struct bot, item);
 		inbound_resend(bot);
-		adopt_again(bot);
 		outbound_resend(bot);
 	}
+	links_settle(gateway);
 	links_renew(gateway);
+	balance_beat(gateway);
 	links_look(gateway);
 	look_everywhere(gateway);
 }
@@ -169,14 +170,27 @@ bool qg_gateway_is_opening(const struct qg_gateway *gateway)
 	return false;
 }
 
+/* Whether it counts: a platform is dialed, or says how its link is; up_out: one of its bots hears. */
+static bool is_link(const struct link *link, bool *up_out)
+{
+	bool is = link->dials, up = false;
+	QG_LIST_FOR_EACH (item, &link->bots) {
+		const struct bot *bot = QG_CONTAINER(item, struct bot, on_link);
+		is = is || bot->state != QG_LINK_NONE;
+		up = up || bot->state == QG_LINK_UP;
+	}
+	*up_out = up;
+	return is && link->owned && link_is_wanted(link);
+}
+
 void qg_gateway_links(const struct qg_gateway *gateway, unsigned *owned_out, unsigned *up_out)
 {
 	unsigned owned = 0, up = 0;
-	QG_LIST_FOR_EACH (item, &gateway->bots) {
-		const struct bot *bot = QG_CONTAINER(item, struct bot, item);
-		if (bot->started && bot->state != QG_LINK_NONE) {
+	QG_LIST_FOR_EACH (item, &gateway->links) {
+		bool is_up;
+		if (is_link(QG_CONTAINER(item, struct link, item), &is_up)) {
 			owned++;
-			up += bot->state == QG_LINK_UP ? 1 : 0;
+			up += is_up ? 1 : 0;
 		}
 	}
 	*owned_out = owned;
@@ -185,30 +199,43 @@ void qg_gateway_links(const struct qg_gateway *gateway, unsigned *owned_out, uns
 
 /* ---- end ---- */
 
-static bool is_sending(const struct qg_gateway *gateway)
+/* Something is being sent, or held that no platform sends again. */
+static bool is_busy(const struct qg_gateway *gateway)
 {
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
 		const struct bot *bot = QG_CONTAINER(item, struct bot, item);
-		if (bot->looking || !qg_list_is_empty(&bot->sendings)) {
+		bool holds =
+			!bot->bot.adapter->can.redelivers && !qg_list_is_empty(&bot->unconfirmed);
+		if (bot->looking || !qg_list_is_empty(&bot->sendings) || holds) {
 			return true;
 		}
 	}
 	return false;
 }
 
-/* First what the last turns said leaves, then the bots stop, then the links are given away. */
+static void stop_all(struct qg_gateway *gateway)
+{
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		bot_pin(bot);
+		inbound_give_up(bot); /* while its link is open: the chats can be told */
+		bot_stop(bot);
+		bot_unpin(bot);
+	}
+}
+
+/* First what the last turns said leaves and what is held is stored, then the bots stop, then the links are given
+ * away. */
 static void drain_tick(void *arg)
 {
 	struct qg_gateway *gateway = arg;
 	uint64_t now = qg_clock_mono();
 	if (!gateway->stopping) {
-		if (is_sending(gateway) && now + STOP_MS < gateway->drain_until) {
+		if (is_busy(gateway) && now + STOP_MS < gateway->drain_until) {
 			return;
 		}
 		gateway->stopping = true;
-		QG_LIST_FOR_EACH (item, &gateway->bots) {
-			bot_stop(QG_CONTAINER(item, struct bot, item));
-		}
+		stop_all(gateway);
 	}
 	if (!qg_list_is_empty(&gateway->bots) && now < gateway->drain_until) {
 		return;
@@ -225,8 +252,16 @@ void qg_gateway_drain(
 	gateway->drained = drained;
 	gateway->drained_arg = arg;
 	gateway->drain_until = qg_clock_mono() + timeout_ms;
+	balance_leave(gateway);
 	look_everywhere(gateway);
 	qg_timer_repeat(gateway->drain_timer, 20);
+}
+
+void qg_gateway_give_up(struct qg_gateway *gateway)
+{
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		inbound_give_up(QG_CONTAINER(item, struct bot, item));
+	}
 }
 
 static bool listen_to_bells(struct qg_gateway *gateway)
@@ -260,14 +295,17 @@ struct qg_gateway *qg_gateway_create(struct qg_core *core)
 	gateway->core = core;
 	qg_list_init(&gateway->bots);
 	qg_list_init(&gateway->links);
+	qg_list_init(&gateway->peers);
 	gateway->look_timer = qg_timer_create(core->loop, look, gateway);
 	gateway->renew_timer = qg_timer_create(core->loop, renew, gateway);
 	gateway->drain_timer = qg_timer_create(core->loop, drain_tick, gateway);
 	gateway->wake_timer = qg_timer_create(core->loop, wake, gateway);
+	gateway->settle_timer = qg_timer_create(core->loop, settle, gateway);
 	gateway->rates = rates_create();
 	if (gateway->look_timer == NULL || gateway->renew_timer == NULL ||
 		gateway->drain_timer == NULL || gateway->wake_timer == NULL ||
-		gateway->rates == NULL || !listen_to_bells(gateway)) {
+		gateway->settle_timer == NULL || gateway->rates == NULL ||
+		!listen_to_bells(gateway)) {
 		qg_gateway_destroy(gateway);
 		return NULL;
 	}
@@ -275,6 +313,12 @@ struct qg_gateway *qg_gateway_create(struct qg_core *core)
 		"store_seconds", NULL, "From a request's last byte to Redis' answer");
 	gateway->links_owned = qg_metric_gauge("links_owned", NULL, "Links this process owns");
 	gateway->epochs = qg_metric_counter("links_taken_total", NULL, "Links this process took");
+	gateway->kicks = qg_metric_counter(
+		"links_kicked_total", NULL, "Connections that a platform gave to somebody else");
+	gateway->moves = qg_metric_counter(
+		"links_moved_total", NULL, "Links given to gateways that had fewer");
+	gateway->gateways =
+		qg_metric_gauge("gateways_sharing", NULL, "Gateways that share the links");
 	qg_timer_repeat(gateway->look_timer, qg_clock_scaled(LOOK_MS));
 	qg_timer_repeat(gateway->renew_timer, qg_clock_scaled(RENEW_MS));
 	bots_sync(gateway);
@@ -290,6 +334,8 @@ void qg_gateway_destroy(struct qg_gateway *gateway)
 	gateway->up = false;
 	qg_redis_listener_destroy(gateway->listener);
 	bots_finish(gateway);
+	balance_finish(gateway);
+	qg_timer_destroy(gateway->settle_timer);
 	qg_timer_destroy(gateway->look_timer);
 	qg_timer_destroy(gateway->renew_timer);
 	qg_timer_destroy(gateway->drain_timer);

@@ -13,6 +13,9 @@ enum {
 	RENEW_MS = 2000, /* a lease */
 	SEND_MS = 5000,	 /* no send when the last confirmed renewal was sent longer ago */
 	TAKE_MS = 8000,	 /* a renewal that stands still so long belongs to a dead gateway */
+	MOVE_MS = 5000,	 /* between two links that are given to others */
+	KICKED_MOST_MS =
+		3600000, /* a kick that binds for longer: the wall clock was set back since */
 	HOLD_MS =
 		1500, /* how long a platform that redelivers waits for our answer, and one look more */
 	HELD_MOST = 1000, /* messages of a bot whose platform does not, kept until stored */
@@ -34,14 +37,19 @@ struct link {
 	struct qg_gateway *gateway;
 	char *id;
 	unsigned partition;
+	struct qg_list bots; /* that share it, at least one */
+	unsigned walks;	     /* over them, under way: it stays, even without any */
+	bool dials; /* a connection that one gateway holds: who owns how many is balanced */
 	bool owned, taking;
+	bool leaving; /* its bots stop, then another gateway may have it */
+	bool stays;   /* taken although others had room: it is not given to them */
 	uint64_t epoch;
 	uint64_t confirmed; /* mono ms at which the last confirmed renewal was sent */
 	uint64_t owned_since;
 	char *seen; /* the row as it was last seen, NULL for none */
 	uint64_t seen_since;
-	int64_t kicked_until;
-	struct bot *bot;
+	int64_t kicked_until; /* wall ms before which the platform wants no connection */
+	int64_t kick_unsaved; /* wall ms of that in the row, until it stands there; 0 */
 };
 
 /* A chat whose dead letters admins heard of lately. */
@@ -58,9 +66,12 @@ struct bot {
 	struct qg_config *config; /* holds bot.config */
 	struct qg_role *role;
 	char *account;	   /* on the platform; NULL: nobody else has it */
-	struct link *link; /* NULL while opening, and once a successor has it */
-	bool opening;	   /* its role is being read */
-	bool ready;	   /* init() was a success */
+	struct link *link; /* NULL while opening, and once a successor has its place */
+	struct qg_list on_link;
+	uint64_t fence,
+		fence_epoch; /* of its out lists, and the epoch under which they were adopted */
+	bool opening;	     /* its role is being read */
+	bool ready;	     /* init() was a success */
 	bool started, stopping, gone;
 	bool adopted;	    /* the out lists know our epoch */
 	bool adopting;	    /* they are being told */
@@ -93,17 +104,23 @@ struct rates;
 struct qg_gateway {
 	struct qg_core *core;
 	struct qg_redis_listener *listener;
-	struct qg_timer *look_timer, *renew_timer, *drain_timer, *wake_timer;
+	struct qg_timer *look_timer, *renew_timer, *drain_timer, *wake_timer, *settle_timer;
 	uint64_t wake_at; /* mono ms of the wake timer */
 	struct rates *rates;
 	struct qg_list bots, links;
+	struct qg_list peers; /* other gateways: balance.c */
+	unsigned peers_living;
+	bool beating;	 /* our beat is on its way */
+	bool inspecting; /* a link is looked at that may be given away; how many were before it */
+	unsigned inspected;
+	uint64_t moved_at;	     /* mono ms at which the last link was given away */
 	bool up, draining, stopping; /* stopping: the second half of a drain */
 	struct depth_sums depth;
 	unsigned depth_calm;
 	void (*drained)(void *arg);
 	void *drained_arg;
 	uint64_t drain_until;
-	struct qg_metric *store_seconds, *links_owned, *epochs;
+	struct qg_metric *store_seconds, *links_owned, *epochs, *kicks, *moves, *gateways;
 };
 
 /* bots.c */
@@ -116,6 +133,9 @@ struct bot *bot_of(struct qg_bot *bot);
 /* The link is ours now, or not any more. */
 void bot_owned(struct bot *bot);
 void bot_lost(struct bot *bot);
+/* The link may be open, or shall not: as far as it is not so. */
+void bot_open_link(struct bot *bot);
+void bot_close_link(struct bot *bot);
 /* Ends it: no new work, sends in flight finish, then finish(). */
 void bot_stop(struct bot *bot);
 void bot_collect(struct bot *bot);
@@ -125,15 +145,48 @@ void bot_unpin(struct bot *bot);
 void bots_finish(struct qg_gateway *gateway);
 
 /* links.c */
-struct link *link_create(struct qg_gateway *gateway, struct bot *bot);
-void link_destroy(struct link *link);
+/* A bot that is ready takes its place on the link of its account, else on one of its own; false for no memory. */
+bool link_join(struct bot *bot);
+/* The last one takes the link with it. */
+void link_leave(struct bot *bot);
 void links_look(struct qg_gateway *gateway);
 /* The same for one that just came to be. */
 void link_look(struct link *link);
 void links_renew(struct qg_gateway *gateway);
 void links_release(struct qg_gateway *gateway);
+/* Gives it away and forgets what was seen of it: whoever may takes it. */
+void link_give(struct link *link);
 /* Ours, and the last confirmed renewal is young enough. link may be NULL: no. */
 bool link_may_send(const struct link *link);
+/* Ours, and a connection is wanted. */
+bool link_may_open(const struct link *link);
+struct link *link_find(struct qg_gateway *gateway, const char *id);
+/* The first bot's name, for the log; NULL for none. */
+const char *link_name(const struct link *link);
+/* Whether a bot of the config in force is on it. */
+bool link_is_wanted(const struct link *link);
+/* Calls tell for each of its bots; the link may end with the last of them. */
+void link_each(struct link *link, void (*tell)(struct bot *bot));
+
+/* kicks.c: what opens and closes while a link is ours */
+void kicks_note(struct qg_bot *bot, unsigned ms);
+/* What the row says binds also who comes after. until: wall ms, 0 for never kicked. */
+void kicks_learn(struct link *link, int64_t until);
+/* The platform wants no connection yet. */
+bool kicks_bind(const struct link *link);
+/* Bots start and stop as their links want it; what Redis has not heard is told again. */
+void links_settle(struct qg_gateway *gateway);
+
+/* balance.c: gateways that dial share the links evenly */
+void balance_beat(struct qg_gateway *gateway);
+/* Its rows stand still: it is not there, whatever its last beat says. */
+void balance_silent(struct qg_gateway *gateway, const char *process);
+/* Whether a link that nobody has is for us; free_ms: for how long it is known to be free. */
+bool balance_may_take(struct link *link, uint64_t free_ms);
+/* Gives one link away where others have too few. */
+void balance_move(struct qg_gateway *gateway);
+void balance_leave(struct qg_gateway *gateway);
+void balance_finish(struct qg_gateway *gateway);
 
 /* select.c */
 /* Whether a bot works in a chat, as far as the config says: where `chats` is empty an admin may have enabled it. */
@@ -149,6 +202,8 @@ void inbound_receive(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn st
 void inbound_resend(struct bot *bot);
 /* Waiting longer than the platform does; the bot may end with it. */
 void inbound_expire(struct bot *bot);
+/* No time is left to store what is held: those who sent it may be told. */
+void inbound_give_up(struct bot *bot);
 void inbound_finish(struct bot *bot);
 
 /* outbound.c; outbound_sent() is in sending.c */

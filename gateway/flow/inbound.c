@@ -19,7 +19,7 @@ struct inbound {
 	struct bot *heard; /* whose platform waits for the answer; pinned where it is another one */
 	struct qg_message *message;
 	char *conversation;
-	bool selected, in_flight, refusing, abandoned;
+	bool selected, in_flight, refusing, abandoned, refused;
 	int64_t accepted;
 	uint64_t began;
 	size_t bytes;
@@ -105,6 +105,13 @@ static enum qg_status why_not(const struct inbound *inbound, enum qg_status stat
 	return status == QG_FAILED && !may_be_stored(inbound) ? QG_INVALID : status;
 }
 
+/* What the platform is told: of a message that no bot takes up, that there will be no answer. */
+static enum qg_status outcome(const struct inbound *inbound, enum qg_status status)
+{
+	bool is_stored = status == QG_OK || status == QG_DUPLICATE;
+	return is_stored && !inbound->selected ? QG_EMPTY : status;
+}
+
 static void confirmed(void *arg, enum qg_status status)
 {
 	struct inbound *inbound = arg;
@@ -129,7 +136,7 @@ static void confirmed(void *arg, enum qg_status status)
 		return; /* goes again with all others when Redis is back, or expires */
 	}
 	count(inbound, status);
-	answer(inbound, status);
+	answer(inbound, outcome(inbound, status));
 	destroy(inbound);
 }
 
@@ -160,11 +167,11 @@ void inbound_resend(struct bot *bot)
 	}
 }
 
-static void abandon(struct inbound *inbound)
+static void abandon(struct inbound *inbound, enum qg_status status)
 {
 	inbound->abandoned = true;
 	qg_metric_add(inbound->bot->refused, 1);
-	answer(inbound, QG_AWAY);
+	answer(inbound, status);
 	if (!inbound->in_flight) {
 		destroy(inbound);
 	}
@@ -177,11 +184,23 @@ void inbound_expire(struct bot *bot)
 	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
 		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
 		if (!is_held(bot) && !inbound->abandoned && now - inbound->began >= HOLD_MS) {
-			abandon(inbound);
+			abandon(inbound, QG_AWAY);
 		}
 	}
 	if (bot->stalled && bot->gateway->up) {
 		inbound_resend(bot);
+	}
+	bot_unpin(bot);
+}
+
+void inbound_give_up(struct bot *bot)
+{
+	bot_pin(bot);
+	QG_LIST_FOR_EACH (item, &bot->unconfirmed) {
+		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
+		if (is_held(bot) && !inbound->abandoned && !inbound->refused) {
+			abandon(inbound, QG_CANCELLED);
+		}
 	}
 	bot_unpin(bot);
 }
@@ -198,7 +217,7 @@ static void answer_later(void *arg)
 static void refuse(struct inbound *inbound, enum qg_status status)
 {
 	inbound->answer = status;
-	inbound->in_flight = true; /* leave it alone until then */
+	inbound->refused = inbound->in_flight = true; /* leave it alone until then */
 	if (qg_loop_defer(inbound->bot->bot.loop, answer_later, inbound) != QG_OK) {
 		answer_later(inbound);
 	}

@@ -3,31 +3,51 @@
  * A row in Redis never expires and its epoch only grows. Nobody's clock is compared with another's: who takes a
  * link has seen the same row for 8 s of its own clock, or knows that the owner's process is dead, and the script
  * checks that it is still unchanged. The owner sends nothing once its last confirmed renewal was sent over 5 s
- * ago. Redis being away costs no link: only a newer epoch does. */
+ * ago. Redis being away costs no link: only a newer epoch does.
+ *
+ * A platform that is dialed gives all bots of an account one connection, so they share a link; any other bot has one
+ * of its own. When bots of a link start and stop is kicks.c, which gateway shall have it balance.c. */
 #include "gateway.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "qg/clock.h"
+#include "qg/crypto.h"
 #include "qg/log.h"
 #include "qg/str.h"
 
-struct link *link_create(struct qg_gateway *gateway, struct bot *bot)
+/* ---- links and their bots ---- */
+
+static bool dials(const struct bot *bot)
+{
+	const struct qg_adapter *adapter = bot->bot.adapter;
+	return adapter->dials != NULL && adapter->dials(&bot->bot);
+}
+
+static char *make_id(const struct bot *bot)
+{
+	char digest[33];
+	if (bot->account == NULL || !dials(bot)) {
+		return qg_str_printf("bot:%s", bot->bot.name);
+	}
+	qg_digest_id(digest, bot->account, NULL);
+	return qg_str_printf("%s:%s", bot->bot.adapter->name, digest);
+}
+
+/* Takes id. */
+static struct link *create(struct qg_gateway *gateway, char *id)
 {
 	struct link *link = calloc(1, sizeof(*link));
 	if (link == NULL) {
+		free(id);
 		return NULL;
 	}
-	/* webhook and web bots have no connection to share: the bot is the link */
-	link->id = qg_str_printf("bot:%s", bot->bot.name);
-	if (link->id == NULL) {
-		free(link);
-		return NULL;
-	}
+	link->id = id;
 	link->gateway = gateway;
-	link->bot = bot;
-	link->partition = qg_queue_partition(gateway->core->queue, link->id);
+	link->seen_since = qg_clock_mono();
+	link->partition = qg_queue_partition(gateway->core->queue, id);
+	qg_list_init(&link->bots);
 	qg_list_add(&gateway->links, &link->item);
 	return link;
 }
@@ -47,13 +67,13 @@ static void release(struct link *link)
 	if (link->owned && link->gateway->up) {
 		qg_lease_release(link->gateway->core->queue, link->id, link->epoch, NULL, NULL);
 	}
-	link->owned = false;
+	link->owned = link->leaving = false;
 	count_owned(link->gateway);
 }
 
-void link_destroy(struct link *link)
+static void destroy_if_empty(struct link *link)
 {
-	if (link == NULL) {
+	if (link->walks > 0 || !qg_list_is_empty(&link->bots)) {
 		return;
 	}
 	release(link);
@@ -63,13 +83,35 @@ void link_destroy(struct link *link)
 	free(link);
 }
 
-bool link_may_send(const struct link *link)
+bool link_join(struct bot *bot)
 {
-	return link != NULL && link->owned &&
-	       qg_clock_mono() - link->confirmed <= qg_clock_scaled(SEND_MS);
+	char *id = make_id(bot);
+	struct link *link = id != NULL ? link_find(bot->gateway, id) : NULL;
+	if (link != NULL) {
+		free(id);
+	} else if (id != NULL) {
+		link = create(bot->gateway, id);
+	}
+	if (link == NULL) {
+		return false;
+	}
+	link->dials = dials(bot);
+	bot->link = link;
+	qg_list_add(&link->bots, &bot->on_link);
+	return true;
 }
 
-static struct link *find(struct qg_gateway *gateway, const char *id)
+void link_leave(struct bot *bot)
+{
+	struct link *link = bot->link;
+	bot->link = NULL;
+	if (link != NULL) {
+		qg_list_remove(&bot->on_link);
+		destroy_if_empty(link);
+	}
+}
+
+struct link *link_find(struct qg_gateway *gateway, const char *id)
 {
 	QG_LIST_FOR_EACH (item, &gateway->links) {
 		struct link *link = QG_CONTAINER(item, struct link, item);
@@ -80,12 +122,61 @@ static struct link *find(struct qg_gateway *gateway, const char *id)
 	return NULL;
 }
 
+const char *link_name(const struct link *link)
+{
+	return qg_list_is_empty(&link->bots)
+		       ? NULL
+		       : QG_CONTAINER(link->bots.next, struct bot, on_link)->bot.name;
+}
+
+bool link_is_wanted(const struct link *link)
+{
+	QG_LIST_FOR_EACH (item, &link->bots) {
+		if (!QG_CONTAINER(item, struct bot, on_link)->gone) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void link_each(struct link *link, void (*tell)(struct bot *bot))
+{
+	link->walks++;
+	QG_LIST_FOR_EACH (item, &link->bots) {
+		tell(QG_CONTAINER(item, struct bot, on_link));
+	}
+	link->walks--;
+	destroy_if_empty(link);
+}
+
+bool link_may_send(const struct link *link)
+{
+	return link != NULL && link->owned &&
+	       qg_clock_mono() - link->confirmed <= qg_clock_scaled(SEND_MS);
+}
+
+bool link_may_open(const struct link *link)
+{
+	return link != NULL && link->owned && !link->leaving && !kicks_bind(link);
+}
+
 static void lose(struct link *link, const char *why)
 {
-	qg_log_info(link->bot->bot.name, "its link is owned elsewhere now: %s", why);
-	link->owned = false;
+	qg_log_info(link_name(link), "its link %s is owned elsewhere now: %s", link->id, why);
+	link->owned = link->leaving = false;
+	link->kick_unsaved = 0; /* who owns it hears of its own */
 	count_owned(link->gateway);
-	bot_lost(link->bot);
+	link_each(link, bot_lost);
+}
+
+void link_give(struct link *link)
+{
+	qg_log_info(link_name(link), "its link %s is given to another gateway", link->id);
+	release(link);
+	free(link->seen); /* what stands there from now on is new to us too */
+	link->seen = NULL;
+	link->seen_since = qg_clock_mono();
+	link_each(link, bot_lost);
 }
 
 /* ---- taking ---- */
@@ -100,20 +191,21 @@ static void own(struct link *link, uint64_t epoch, int64_t kicked_until, uint64_
 {
 	link->owned = true;
 	link->epoch = epoch;
-	link->kicked_until = kicked_until;
 	link->confirmed = sent;
 	link->owned_since = qg_clock_mono();
+	kicks_learn(link, kicked_until);
 	qg_metric_add(link->gateway->epochs, 1);
-	qg_log_info(link->bot->bot.name, "link taken, epoch %llu", (unsigned long long)epoch);
+	qg_log_info(
+		link_name(link), "link %s taken, epoch %llu", link->id, (unsigned long long)epoch);
 	count_owned(link->gateway);
-	bot_owned(link->bot);
+	link_each(link, bot_owned);
 }
 
 static void took(void *arg, enum qg_status status, uint64_t epoch, int64_t kicked_until)
 {
 	struct taking *taking = arg;
 	struct qg_gateway *gateway = taking->gateway;
-	struct link *link = find(gateway, taking->link);
+	struct link *link = link_find(gateway, taking->link);
 	bool awaited = link != NULL && link->taking && !gateway->draining;
 	if (link != NULL) {
 		link->taking = false;
@@ -121,7 +213,7 @@ static void took(void *arg, enum qg_status status, uint64_t epoch, int64_t kicke
 	if (status == QG_OK && awaited) {
 		own(link, epoch, kicked_until, taking->sent);
 	} else if (status == QG_OK && gateway->up) {
-		/* its bot left the config meanwhile, or we drain: somebody else's at once */
+		/* its bots left the config meanwhile, or we drain: somebody else's at once */
 		qg_lease_release(gateway->core->queue, taking->link, epoch, NULL, NULL);
 	}
 	free(taking->link);
@@ -141,24 +233,40 @@ static void take(struct link *link)
 	qg_lease_take(link->gateway->core->queue, link->id, link->seen, took, taking);
 }
 
+/* For how long nobody has the link, in ms and at least 1; 0: somebody has it. */
+static uint64_t free_for(struct link *link, const struct qg_lease_row *row, uint64_t now)
+{
+	struct qg_gateway *gateway = link->gateway;
+	uint64_t still = now - link->seen_since, patience = qg_clock_scaled(TAKE_MS);
+	/* under our own name: it was taken, and the answer was lost with the connection */
+	if (row == NULL || strcmp(row->gateway, "-") == 0 ||
+		strcmp(row->gateway, gateway->core->process) == 0 ||
+		qg_process_is_dead(gateway->core, row->gateway)) {
+		return still + 1;
+	}
+	if (still >= patience) {
+		balance_silent(gateway, row->gateway);
+		return still - patience + 1;
+	}
+	return 0;
+}
+
 /* The row as it was just read; NULL: there is none. */
 static void judge(struct link *link, const struct qg_lease_row *row)
 {
 	const char *text = row != NULL ? row->row : NULL;
 	uint64_t now = qg_clock_mono();
-	if (link->owned || link->taking || link->gateway->draining || !link->bot->ready) {
+	if (link->owned || link->taking || link->gateway->draining || !link_is_wanted(link)) {
 		return;
 	}
 	if (!qg_str_equal(link->seen, text)) {
 		free(link->seen);
 		link->seen = qg_str_copy(text);
 		link->seen_since = now;
+		kicks_learn(link, row != NULL ? row->kicked_until : 0);
 	}
-	/* under our own name: it was taken, and the answer was lost with the connection */
-	bool free_now = row == NULL || strcmp(row->gateway, "-") == 0 ||
-			strcmp(row->gateway, link->gateway->core->process) == 0 ||
-			qg_process_is_dead(link->gateway->core, row->gateway);
-	if (free_now || now - link->seen_since >= qg_clock_scaled(TAKE_MS)) {
+	uint64_t free_ms = free_for(link, row, now);
+	if (free_ms > 0 && balance_may_take(link, free_ms)) {
 		take(link);
 	}
 }
@@ -215,7 +323,7 @@ static void confirm(struct link *link, uint64_t sent)
 	bool silent = !link_may_send(link);
 	link->confirmed = sent;
 	if (silent) {
-		outbound_look(link->bot); /* bells that rang meanwhile were not heeded */
+		link_each(link, outbound_look); /* bells that rang meanwhile were not heeded */
 	}
 }
 
@@ -234,7 +342,7 @@ static void renewed(void *arg, enum qg_status status, const char *const *lost, s
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct link *link = find(gateway, lost[i]);
+		struct link *link = link_find(gateway, lost[i]);
 		if (link != NULL && link->owned && link->owned_since < renewal.sent) {
 			lose(link, "a newer epoch");
 		}

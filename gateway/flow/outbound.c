@@ -72,8 +72,10 @@ static void heads_read(
 		return;
 	}
 	if (status != QG_OK) {
-		bot->calm =
-			CALM_LOOKS; /* again soon; a newer epoch shows itself at the next renewal */
+		bot->calm = CALM_LOOKS; /* again soon */
+		/* A newer owner; or somebody has this bot over another link, with another config than ours. Who adopts
+		 * last sends; over the same link that cannot be us. */
+		bot->adopted = bot->adopted && status != QG_STALE;
 		return;
 	}
 	bot->next_due = next_due;
@@ -119,7 +121,7 @@ void outbound_look(struct bot *bot)
 	bot->calm = 0;
 	bot->looking = true;
 	bot->look_again = false;
-	qg_out_heads(bot->gateway->core->queue, bot->bot.name, bot->link->epoch,
+	qg_out_heads(bot->gateway->core->queue, bot->bot.name, bot->fence,
 		was_set_back(bot, now) ? bot->next_due : now, HEADS - (unsigned)count, under_way,
 		count, heads_read, bot);
 }

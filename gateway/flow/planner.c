@@ -67,21 +67,46 @@ static bool add_line(json_t *parts, const char *line, size_t limit)
 	return make_room(parts, limit, room) && put_under(parts, line);
 }
 
-json_t *plan_parts(const struct qg_reply *reply, const struct qg_ability *can)
+/* The text, and the line under it. */
+static bool add_texts(json_t *parts, const struct qg_reply *reply, const struct qg_ability *can)
 {
 	const char *line = line_under(reply, can);
 	size_t limit = can->part_bytes > 0 ? can->part_bytes : QG_REPLY_MAX;
-	json_t *parts = json_array();
-	bool good =
-		parts != NULL && qg_split(reply->text, strlen(reply->text), limit, parts) == QG_OK;
-	if (good && json_array_size(parts) == 0) { /* a text without a byte is one part */
-		good = json_array_append_new(parts, json_string("")) == 0;
+	if (qg_split(reply->text, strlen(reply->text), limit, parts) != QG_OK) {
+		return false;
 	}
-	if (!good || (line != NULL && !add_line(parts, line, limit))) {
+	if (json_array_size(parts) == 0 && json_array_append_new(parts, json_string("")) != 0) {
+		return false; /* a text without a byte is one part */
+	}
+	return line == NULL || add_line(parts, line, limit);
+}
+
+json_t *plan_parts(const struct qg_reply *reply, const struct qg_ability *can)
+{
+	size_t files = can->shows_files && !reply->silent ? json_array_size(reply->files) : 0;
+	json_t *parts = json_array();
+	bool good = parts != NULL;
+	if (reply->silent) {
+		good = good && json_array_append_new(parts, json_string("")) == 0;
+	} else if (files == 0 || reply->text[0] != '\0') {
+		good = good && add_texts(parts, reply, can);
+	}
+	for (size_t i = 0; good && i < files; i++) {
+		good = json_array_append_new(parts, json_integer((json_int_t)i)) == 0;
+	}
+	if (!good) {
 		json_decref(parts);
 		return NULL;
 	}
 	return parts;
+}
+
+const json_t *plan_file(const json_t *parts, unsigned number, const struct qg_reply *reply)
+{
+	const json_t *part = json_array_get(parts, number);
+	json_int_t index = json_integer_value(part);
+	return json_is_integer(part) && index >= 0 ? json_array_get(reply->files, (size_t)index)
+						   : NULL;
 }
 
 enum qg_status plan_cut(json_t *parts, unsigned number)
@@ -107,6 +132,19 @@ enum qg_status plan_cut(json_t *parts, unsigned number)
 	}
 	json_decref(pieces);
 	return status;
+}
+
+enum plan_step plan_next_silent(enum qg_status status, unsigned attempts)
+{
+	bool again = qg_status_is_retryable(status) || status == QG_CANCELLED;
+	return again && attempts < PLAN_SILENT_ATTEMPTS_MOST ? PLAN_RETRY : PLAN_LAND;
+}
+
+enum plan_step plan_next_file(enum qg_status status, unsigned attempts)
+{
+	return status == QG_UNSUPPORTED || status == QG_TOO_LARGE || status == QG_INVALID
+		       ? PLAN_SAY
+		       : plan_next(status, QG_FORM_PLAIN, attempts);
 }
 
 enum plan_step plan_next(enum qg_status status, enum qg_form form, unsigned attempts)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "planner.h"
+#include "qg/buf.h"
 #include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/log.h"
@@ -65,7 +66,9 @@ static void call(struct sending *sending)
 	struct qg_reply *reply = sending->reply;
 	free(reply->text);
 	reply->text = copy;
+	reply->file = plan_file(sending->parts, sending->number, reply);
 	reply->part = sending->number;
+	reply->parts = (unsigned)json_array_size(sending->parts);
 	reply->form = sending->form;
 	reply->repeated = sending->repeated;
 	sending->stage = CALLING;
@@ -74,20 +77,26 @@ static void call(struct sending *sending)
 	bot->bot.adapter->send(&bot->bot, reply);
 }
 
-/* Before the mark is stored: the chat and the account may have had their share of this second. That is no failed
- * attempt. */
+/* Before the mark is stored: the chat and the account may have had their share of this second, minute or hour. That
+ * is no failed attempt. */
 static void start_part(struct sending *sending)
 {
+	enum { SECOND = 1000, MINUTE = 60000, HOUR = 3600000 };
 	struct bot *bot = sending->bot;
 	const struct qg_ability *can = &bot->bot.adapter->can;
+	const char *platform = bot->bot.adapter->name;
+	const char *account = bot->account != NULL ? bot->account : bot->bot.name;
 	const struct rate asked[] = {
-		{"chat", bot->bot.name, sending->chat, can->chat_rate},
-		{"account", bot->bot.adapter->name,
-			bot->account != NULL ? bot->account : bot->bot.name, can->app_rate},
+		{"chat", bot->bot.name, sending->chat, can->chat_rate, SECOND},
+		{"chat", bot->bot.name, sending->chat, can->chat_minute, MINUTE},
+		{"chat", bot->bot.name, sending->chat, can->chat_hour, HOUR},
+		{"account", platform, account, can->app_rate, SECOND},
+		{"account", platform, account, can->app_minute, MINUTE},
 	};
-	unsigned wait = rates_ask(bot->gateway->rates, asked, 2, qg_clock_mono());
+	unsigned wait = rates_ask(
+		bot->gateway->rates, asked, sizeof(asked) / sizeof(asked[0]), qg_clock_mono());
 	sending->stage = wait == 0 ? STARTING : WAITING;
-	sending->until = qg_clock_wall() + wait;
+	sending->until = qg_clock_wall() + (wait < WAIT_MOST_MS ? wait : WAIT_MOST_MS);
 	qg_metric_add(bot->paced, wait > 0 ? 1 : 0);
 	sending_run(sending);
 }
@@ -176,7 +185,7 @@ static void send_step(struct sending *sending)
 	struct qg_part part = {.bot = bot,
 		.chat = sending->chat,
 		.reply = sending->id,
-		.epoch = sending->epoch,
+		.fence = sending->fence,
 		.number = sending->number};
 	sending->in_flight = true;
 	switch (sending->stage) {
@@ -273,17 +282,47 @@ static void cut(struct sending *sending)
 	}
 }
 
+/* What stands for a file that is not shown: takes the place of its part. */
+static void say_instead(struct sending *sending)
+{
+	const struct bot *bot = sending->bot;
+	const json_t *file = plan_file(sending->parts, sending->number, sending->reply);
+	char *text = qg_role_words(
+		bot->role, "file_not_shown", "name", qg_json_str(file, "name", ""), NULL);
+	if (text == NULL ||
+		json_array_set_new(sending->parts, sending->number, json_string(text)) != 0) {
+		put_off(sending, QG_NO_MEMORY, 0);
+	} else {
+		sending->store_parts = true;
+		sending->repeated = false;
+		sending->attempts = 0;
+		sending->stage = STARTING;
+	}
+	free(text);
+}
+
 /* No answer came: the next try goes as a repeat under the same key. */
 static bool may_have_left(enum qg_status status)
 {
 	return status == QG_TIMEOUT || status == QG_IO || status == QG_CANCELLED;
 }
 
+static enum plan_step next_step(const struct sending *sending, enum qg_status status)
+{
+	if (sending->reply->silent) {
+		return plan_next_silent(status, sending->attempts);
+	}
+	if (plan_file(sending->parts, sending->number, sending->reply) != NULL) {
+		return plan_next_file(status, sending->attempts);
+	}
+	return plan_next(status, sending->form, sending->attempts);
+}
+
 static void judge(struct sending *sending, enum qg_status status, unsigned wait_ms)
 {
-	switch (plan_next(status, sending->form, sending->attempts)) {
+	switch (next_step(sending, status)) {
 	case PLAN_LAND:
-		qg_metric_add(sending->bot->sent, 1);
+		qg_metric_add(sending->bot->sent, status == QG_OK ? 1 : 0);
 		sending->stage = LANDING;
 		break;
 	case PLAN_RETRY:
@@ -295,6 +334,9 @@ static void judge(struct sending *sending, enum qg_status status, unsigned wait_
 		break;
 	case PLAN_CUT:
 		cut(sending);
+		break;
+	case PLAN_SAY:
+		say_instead(sending);
 		break;
 	case PLAN_BURY:
 		bury(sending, qg_status_text(status), false);
@@ -333,7 +375,7 @@ static struct sending *create(struct bot *bot, struct qg_head *head)
 		return NULL;
 	}
 	*sending = (struct sending){.bot = bot,
-		.epoch = bot->link->epoch,
+		.fence = bot->fence,
 		.chat = head->chat,
 		.reply = head->reply,
 		.parts = head->parts,
@@ -343,6 +385,55 @@ static struct sending *create(struct bot *bot, struct qg_head *head)
 	*head = (struct qg_head){0};
 	qg_list_add(&bot->sendings, &sending->item);
 	return sending;
+}
+
+/* Nothing of it goes to the platform: it leaves its list as if it had landed. */
+static void pass_over(struct sending *sending)
+{
+	json_decref(sending->parts);
+	sending->parts = NULL;
+	sending->stage = LANDING;
+	sending_run(sending);
+}
+
+/* Puts a sentence for each of its files behind the text; false for no memory. */
+static bool name_files(const struct bot *bot, struct qg_reply *reply)
+{
+	QG_AUTO(qg_buf_finish) struct qg_buf text;
+	qg_buf_init(&text, 2 * QG_REPLY_MAX);
+	qg_buf_add_str(&text, reply->text);
+	for (size_t i = 0; i < json_array_size(reply->files); i++) {
+		const json_t *file = json_array_get(reply->files, i);
+		char *words = qg_role_words(
+			bot->role, "file_not_shown", "name", qg_json_str(file, "name", ""), NULL);
+		qg_buf_printf(
+			&text, "%s%s", text.size > 0 ? "\n\n" : "", words != NULL ? words : "");
+		free(words);
+	}
+	char *whole = qg_buf_steal(&text);
+	if (whole != NULL) {
+		free(reply->text);
+		reply->text = whole;
+	}
+	return whole != NULL;
+}
+
+static bool plan(struct sending *sending)
+{
+	const struct bot *bot = sending->bot;
+	const struct qg_ability *can = &bot->bot.adapter->can;
+	struct qg_reply *reply = sending->reply;
+	if (json_is_array(sending->parts)) {
+		return json_array_size(sending->parts) > 0;
+	}
+	json_decref(sending->parts);
+	sending->parts = NULL;
+	if (json_array_size(reply->files) > 0 && !can->shows_files && !name_files(bot, reply)) {
+		return false;
+	}
+	sending->parts = plan_parts(reply, can);
+	sending->store_parts = json_array_size(sending->parts) > 1;
+	return sending->parts != NULL;
 }
 
 void sending_begin(struct bot *bot, struct qg_head *head)
@@ -356,23 +447,19 @@ void sending_begin(struct bot *bot, struct qg_head *head)
 		sending_run(sending);
 		return;
 	}
+	if (sending->reply->silent && !bot->bot.adapter->can.shows_open) {
+		pass_over(sending);
+		return;
+	}
 	if (notice_has_no_way(sending)) {
 		qg_log_info(bot->bot.name, "a notice to %s is not sent: %s lets no bot write first",
 			sending->chat, bot->bot.adapter->name);
-		json_decref(sending->parts);
-		sending->parts = NULL;
-		sending->stage = LANDING;
-		sending_run(sending);
+		pass_over(sending);
 		return;
 	}
 	sending->attempts = sending->reply->attempts;
 	sending->form = sending->reply->form;
-	if (!json_is_array(sending->parts)) {
-		json_decref(sending->parts);
-		sending->parts = plan_parts(sending->reply, &bot->bot.adapter->can);
-		sending->store_parts = json_array_size(sending->parts) > 1;
-	}
-	if (json_array_size(sending->parts) == 0) {
+	if (!plan(sending)) {
 		sending_destroy(
 			sending); /* no memory: it stands in the list, a later look finds it */
 		return;

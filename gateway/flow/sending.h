@@ -24,7 +24,7 @@ struct sending {
 	json_t *parts;
 	unsigned number, attempts;
 	enum qg_form form;
-	uint64_t epoch;
+	uint64_t fence;
 	enum stage stage;
 	bool in_flight, lost, repeated, store_parts;
 	int64_t until;

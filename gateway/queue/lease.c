@@ -1,4 +1,5 @@
-/* lease.c - rows that say which gateway owns a link. Who may take one, and when, is decided in gateway/flow/. */
+/* lease.c - rows that say which gateway owns a link, and which gateways there are. Who may take one, and when, is
+ * decided in gateway/flow/. */
 #include "internal.h"
 
 #include <inttypes.h>
@@ -137,4 +138,42 @@ void qg_lease_kick(struct qg_queue *queue, const char *link, uint64_t epoch, int
 	qg_queue_fn fn, void *arg)
 {
 	owned(queue, "kick", link, epoch, until, fn, arg);
+}
+
+/* ---- who is there ---- */
+
+enum { MEETING = 0 }; /* the partition where gateways meet */
+
+static void shown(void *arg, enum qg_status status, const struct qg_redis_reply *reply)
+{
+	struct flight flight = *(struct flight *)arg;
+	free(arg);
+	size_t count = status == QG_OK ? reply->count : 0;
+	const char **rows = count > 0 ? calloc(count, sizeof(*rows)) : NULL;
+	for (size_t i = 0; rows != NULL && i < count; i++) {
+		rows[i] = reply_text(reply, i);
+	}
+	((qg_rows_fn)flight.fn)(flight.arg, count > 0 && rows == NULL ? QG_NO_MEMORY : status, rows,
+		rows != NULL ? count : 0);
+	free(rows);
+}
+
+void qg_lease_present(struct qg_queue *queue, const struct qg_present *gone, size_t count,
+	qg_rows_fn fn, void *arg)
+{
+	struct call call;
+	begin(&call, queue, "present");
+	for (size_t i = 0; i < count; i++) {
+		call_str(&call, gone[i].gateway);
+		call_str(&call, gone[i].beat);
+	}
+	call_go(&call, queue, MEETING, &qg_script_present, shown,
+		flight_new(queue, (void (*)(void))fn, arg, MEETING));
+}
+
+void qg_lease_leave(struct qg_queue *queue)
+{
+	struct call call;
+	begin(&call, queue, "leave");
+	call_go(&call, queue, MEETING, &qg_script_present, NULL, NULL);
 }

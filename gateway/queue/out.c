@@ -10,12 +10,12 @@
 
 enum { ID_SIZE = 32 };
 
-static void begin(struct call *call, const char *action, const char *bot, uint64_t epoch)
+static void begin(struct call *call, const char *action, const char *bot, uint64_t fence)
 {
 	call_init(call);
 	call_str(call, action);
 	call_str(call, bot);
-	call_int(call, (int64_t)epoch);
+	call_int(call, (int64_t)fence);
 }
 
 static void go(
@@ -26,12 +26,24 @@ static void go(
 		flight_new(queue, (void (*)(void))fn, arg, partition));
 }
 
-void qg_out_adopt(
-	struct qg_queue *queue, const char *bot, uint64_t epoch, qg_queue_fn fn, void *arg)
+static void adopted(void *arg, enum qg_status status, const struct qg_redis_reply *reply)
 {
+	struct flight flight = *(struct flight *)arg;
+	free(arg);
+	status = reply_status(status, reply);
+	((qg_fence_fn)flight.fn)(
+		flight.arg, status, status == QG_OK ? (uint64_t)reply_int(reply, 1) : 0);
+}
+
+void qg_out_adopt(struct qg_queue *queue, const char *bot, const char *link, uint64_t epoch,
+	qg_fence_fn fn, void *arg)
+{
+	unsigned partition = qg_queue_partition(queue, bot);
 	struct call call;
 	begin(&call, "adopt", bot, epoch);
-	go(&call, queue, bot, fn, arg);
+	call_str(&call, link);
+	call_go(&call, queue, partition, &qg_script_out, adopted,
+		flight_new(queue, (void (*)(void))fn, arg, partition));
 }
 
 void qg_head_finish(struct qg_head *head)
@@ -95,12 +107,12 @@ static void heads_read(void *arg, enum qg_status status, const struct qg_redis_r
 	free(heads);
 }
 
-void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t epoch, int64_t now,
+void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t fence, int64_t now,
 	unsigned most, const char *const *under_way, size_t under_way_count, qg_heads_fn fn,
 	void *arg)
 {
 	struct call call;
-	begin(&call, "heads", bot, epoch);
+	begin(&call, "heads", bot, fence);
 	call_int(&call, now);
 	call_int(&call, most);
 	for (size_t i = 0; i < under_way_count; i++) {
@@ -113,7 +125,7 @@ void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t epoch, int64
 
 static void begin_part(struct call *call, const char *action, const struct qg_part *part)
 {
-	begin(call, action, part->bot, part->epoch);
+	begin(call, action, part->bot, part->fence);
 	call_str(call, part->chat);
 	call_str(call, part->reply);
 	call_int(call, part->number);

@@ -14,9 +14,14 @@
 #include "qg/option.h"
 
 /* How storing a message ended: QG_OK, QG_DUPLICATE, QG_FULL and QG_EMPTY (noted, but no bot takes it up: no answer
- * follows) are successes towards the platform; QG_AWAY, QG_BUSY: not stored, the platform shall send it again (where it
- * does not: tell the chat to); QG_INVALID: never will be. */
+ * follows) are successes towards the platform; QG_AWAY, QG_BUSY, QG_CANCELLED (this process ends first): not stored, the
+ * platform shall send it again (where it does not: tell the chat to); QG_INVALID: never will be. Only QG_OK and
+ * QG_DUPLICATE promise an end to a handle that is shown as open. */
 typedef void (*qg_stored_fn)(void *arg, enum qg_status status);
+static inline bool qg_stored_is_success(enum qg_status status)
+{
+	return status == QG_OK || status == QG_DUPLICATE || status == QG_FULL || status == QG_EMPTY;
+}
 
 enum qg_link { QG_LINK_NONE, QG_LINK_DOWN, QG_LINK_UP };
 
@@ -36,7 +41,8 @@ struct qg_host { /* what the gateway offers a bot; tests hand in a fake */
 	void (*stopped)(struct qg_bot *bot);
 	/* Asks for the drafts under way in this bot's chats: draft() follows for each. */
 	void (*replay_drafts)(struct qg_bot *bot);
-	/* The platform gave the connection to somebody else: nobody opens this link for ms. The bot is stopped. */
+	/* The platform gave the connection to somebody else: nobody opens this link for ms. All its bots are stopped
+	 * soon, not from inside; one call for the link is enough. */
 	void (*kicked)(struct qg_bot *bot, unsigned ms);
 	/* One of the bot's own sentences (templates/words.*.yaml, one without {{names}}); yours to free, NULL for no
 	 * memory. */
@@ -60,6 +66,7 @@ struct qg_ability { /* what a platform hears and shows */
 	unsigned chat_rate,
 		app_rate; /* messages a second in a chat, and of all bots of an account; 0: no limit */
 	unsigned chat_minute, chat_hour, app_minute; /* the same a minute and an hour */
+	bool shows_files; /* send() takes reply->file; else a sentence says what could not be shown */
 	bool shows_open; /* what is received is shown as open until it is answered: each stored message gets an end,
 			    be it a silent reply */
 };
@@ -76,7 +83,8 @@ struct qg_adapter {
 		struct qg_problems *problems);
 	/* Mandatory. Checks the options; even when it fails, finish() must work. No I/O. */
 	enum qg_status (*init)(struct qg_bot *bot);
-	/* Optional: opens links. Returns at once; link_changed() tells the rest. Called by the owner only. */
+	/* Optional: opens links. Returns at once; link_changed() tells the rest. Called by the owner only, and again
+	 * whenever it becomes that anew: for who dials after stopped(), else at any time. */
 	enum qg_status (*start)(struct qg_bot *bot);
 	/* Optional: a request below /hook/<bot> (or, for web, /chat/<bot>) came in; rest is the path behind the
 	 * bot's name, "" or "/...". Answer x exactly once, now or later. admin: it carried the admin token. */
@@ -85,7 +93,9 @@ struct qg_adapter {
 	/* Optional: a newer snapshot of an answer being made; may be dropped, never queued behind another. */
 	void (*draft)(struct qg_bot *bot, const struct qg_draft *draft);
 	/* Mandatory. Takes reply until sent(); no retry here: the gateway decides that. reply->part says which of
-	 * the parts of part_bytes each is due; the text given is that part. */
+	 * the parts is due. First come the texts of part_bytes each: the text given is that part, file is NULL. Then,
+	 * where can.shows_files, the files: file is the one that is due, text "". A silent reply has one part, text "",
+	 * and comes only where can.shows_open. */
 	void (*send)(struct qg_bot *bot, struct qg_reply *reply);
 	/* Optional: no new work, close links; ends with stopped(). Without it finish() follows at once. */
 	void (*stop)(struct qg_bot *bot);
@@ -99,7 +109,8 @@ struct qg_adapter {
 	/* Optional: fetches what an attachment of this platform's messages stands for, decrypted; at most most bytes.
 	 * Called in the agents role too, on a bot that was init()ed and never started. fn(arg, status, data, size) once,
 	 * never from inside; data (malloc'ed, with a NUL behind it) is the callee's, NULL but for QG_OK. QG_NOT_FOUND:
-	 * expired or withdrawn; QG_TOO_LARGE; QG_INVALID: it cannot be decrypted; QG_AWAY; QG_TIMEOUT. */
+	 * expired or withdrawn; QG_TOO_LARGE; QG_INVALID: it cannot be decrypted; QG_AWAY; QG_TIMEOUT. Where the platform
+	 * tells a file's name only now, the attachment's "name" is it from then on. */
 	void (*media)(struct qg_bot *bot, const json_t *attachment, size_t most,
 		void (*fn)(void *arg, enum qg_status status, char *data, size_t size), void *arg);
 	/* Goes with media(): fn will not come to arg any more. */

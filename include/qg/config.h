@@ -38,7 +38,8 @@ struct qg_model_config {
 	struct qg_price own_price; /* missing cached_input and cache_write are the input's */
 	int rank;		   /* of tier: 1 cheap, 2 standard (also without one), 3 strong */
 	char *http_version, *region;
-	bool vision;
+	bool vision; /* it sees pictures, whatever is known of its model */
+	bool blind;  /* `vision: false`: it gets none */
 	char *file; /* whose bots may name it: the bots.d file, NULL for all */
 };
 

@@ -51,6 +51,8 @@ void qg_gateway_chat(
 /* No new work; drained(arg) once sends have landed and bots have stopped, at the latest after timeout_ms. */
 void qg_gateway_drain(
 	struct qg_gateway *gateway, unsigned timeout_ms, void (*drained)(void *arg), void *arg);
+/* The process ends and Redis is away: who sent what is held may be told while the links are open. */
+void qg_gateway_give_up(struct qg_gateway *gateway);
 void qg_gateway_destroy(struct qg_gateway *gateway);
 /* Some bot is being opened and has no former one that serves meanwhile. */
 bool qg_gateway_is_opening(const struct qg_gateway *gateway);

@@ -24,7 +24,7 @@ struct qg_message {
 	bool mentions_bot;
 	bool sender_is_admin; /* the platform proved it (a web member with admin) */
 	char *handle;	      /* what the adapter needs to answer in place; opaque, may be NULL */
-	/* What the sender wrote it under: the other message's text, shortened. NULL without one. */
+	/* What the sender wrote it under: the other message's text, shortened (QG_QUOTE_MAX). NULL without one. */
 	char *quote;
 	/* array of {"type":"image|file|audio|video","name","size"} and what the adapter's media() needs besides, or
 	 * NULL; those of a quoted message have "quoted":true. At most QG_ATTACHMENTS_MOST. */
@@ -72,9 +72,11 @@ struct qg_reply {
 	int64_t stored_at, first_at; /* wall ms: stored, first visible text (0: with this reply) */
 	/* how far sending got; kept in Redis, see queue.h */
 	unsigned part;
+	unsigned parts; /* of how many, told to send(); 0: not told. Buttons and files leave with the last */
 	unsigned attempts;
 	enum qg_form form;
 	bool repeated; /* a part was started earlier and its outcome is unknown */
+	const json_t *file; /* the one of files that is due as this part; NULL: text is. Does not travel */
 };
 
 /* A snapshot of an answer being made; borrowed for the call. */
@@ -113,7 +115,8 @@ struct qg_message *qg_message_decode(
 char *qg_reply_encode(const struct qg_reply *reply);
 struct qg_reply *qg_reply_decode(const char *data, size_t size, char *error);
 
-#define QG_ATTACHMENTS_MOST 16
+#define QG_ATTACHMENTS_MOST 16 /* and 64 KiB as JSON; values are strings of at most 4 KiB, whole numbers, booleans */
+#define QG_QUOTE_MAX (16 * 1024)
 #define QG_ID_MAX 128 /* bytes of an id of a platform */
 #define QG_TEXT_MAX                                                                                \
 	(64 * 1024) /* bytes of a message's text; longer ones are cut by the adapter, and said */

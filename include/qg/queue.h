@@ -11,7 +11,8 @@
  *   due                  sorted set: what to do when
  *   h:<conversation>     history; s:<conversation> state
  *   o:<bot>:<chat>       out list; q:<bot>:<chat> how far its head got; w:<bot> chats with work, by due time
- *   epoch                hash: newest owner's epoch of each bot, checked by every out script
+ *   epoch  by            hashes: newest owner's fence of each bot, checked by every out script; who was given it
+ *   here                 hash: gateways that dial links, and their beats
  *   lease                hash: link -> gateway, epoch, beat, kicked until
  *   open                 hash: conversation -> draft under way
  *   i:<id>               a due item: bot, conversation, wire, times
@@ -157,11 +158,14 @@ typedef void (*qg_count_fn)(void *arg, enum qg_status status, size_t count);
 void qg_queue_due(
 	struct qg_queue *queue, unsigned partition, int64_t now, qg_count_fn fn, void *arg);
 
-/* ---- out lists: what the owner of a bot does, under its epoch ---- */
+/* ---- out lists: what the owner of a bot does, under its fence ---- */
 
-/* Before the first read of a new owner. QG_STALE: there is a newer one. */
-void qg_out_adopt(
-	struct qg_queue *queue, const char *bot, uint64_t epoch, qg_queue_fn fn, void *arg);
+/* Before the first read of a new owner, who is told the fence that goes with all that follows: the same for the same
+ * epoch of a link, a greater one for a newer owner and for who comes over another link. QG_STALE: there is a newer
+ * owner. */
+typedef void (*qg_fence_fn)(void *arg, enum qg_status status, uint64_t fence);
+void qg_out_adopt(struct qg_queue *queue, const char *bot, const char *link, uint64_t epoch,
+	qg_fence_fn fn, void *arg);
 struct qg_head {
 	char *chat;
 	struct qg_reply
@@ -176,14 +180,14 @@ void qg_head_finish(struct qg_head *head);
  * ms at which another one's will, 0 for none. heads belong to the callee. */
 typedef void (*qg_heads_fn)(
 	void *arg, enum qg_status status, struct qg_head *heads, size_t count, int64_t next_due);
-void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t epoch, int64_t now,
+void qg_out_heads(struct qg_queue *queue, const char *bot, uint64_t fence, int64_t now,
 	unsigned most, const char *const *under_way, size_t under_way_count, qg_heads_fn fn,
 	void *arg);
 /* A part named by chat, reply and number. QG_OK; QG_EMPTY: it is not the head any more (it was landed before);
  * QG_STALE. */
 struct qg_part {
 	const char *bot, *chat, *reply;
-	uint64_t epoch;
+	uint64_t fence;
 	unsigned number;
 };
 /* parts: all of them as JSON, with the first start of a reply that has several, or after they were cut anew; else
@@ -238,6 +242,16 @@ void qg_lease_release(
 /* The platform wants no link before that time; carries the epoch. */
 void qg_lease_kick(struct qg_queue *queue, const char *link, uint64_t epoch, int64_t until,
 	qg_queue_fn fn, void *arg);
+
+/* A gateway that shares links with others is there: one beat more, and all that stand there with theirs. Rows of which
+ * gone says that they stood still too long are taken out. rows: gateways and beats in turn, borrowed. */
+struct qg_present {
+	const char *gateway, *beat;
+};
+void qg_lease_present(struct qg_queue *queue, const struct qg_present *gone, size_t count,
+	qg_rows_fn fn, void *arg);
+/* It leaves. */
+void qg_lease_leave(struct qg_queue *queue);
 
 /* ---- admins and groups ---- */
 

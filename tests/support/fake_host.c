@@ -102,6 +102,7 @@ static void sent(
 static void link_changed(struct qg_bot *bot, enum qg_link link, const char *why)
 {
 	host_of(bot)->links++;
+	host_of(bot)->link = link;
 }
 
 static void stopped(struct qg_bot *bot)
@@ -115,7 +116,19 @@ static void replay_drafts(struct qg_bot *bot)
 	host_of(bot)->replays++;
 }
 
-static const struct qg_host functions = {receive, sent, link_changed, stopped, replay_drafts};
+static void kicked(struct qg_bot *bot, unsigned ms)
+{
+	must_be_later(host_of(bot), "kicked() from inside");
+	host_of(bot)->kicks++;
+}
+
+static char *words(struct qg_bot *bot, const char *key)
+{
+	return host_of(bot)->has_words ? qg_str_copy(key) : NULL;
+}
+
+static const struct qg_host functions = {
+	receive, sent, link_changed, stopped, replay_drafts, kicked, words};
 
 static void fill_options(struct fake_host *host, const struct qg_adapter *adapter, const char *text)
 {

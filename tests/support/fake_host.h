@@ -33,7 +33,9 @@ struct fake_host {
 	unsigned retry_ms[FAKE_HOST_MAX];
 	size_t sent_count;
 
-	size_t links, stops, replays;
+	size_t links, stops, replays, kicks;
+	enum qg_link link; /* as last told */
+	bool has_words;	   /* then a sentence reads as its key */
 	char problems[2048]; /* of the options, as a person would see them */
 };
 

@@ -1,14 +1,26 @@
--- out: action, bot, epoch, ... Everything an owner does with its bot's out lists. An older epoch changes nothing.
-local action, bot, epoch = ARGV[1], ARGV[2], tonumber(ARGV[3])
+-- out: action, bot, fence, ... Everything an owner does with its bot's out lists. An older fence changes nothing.
+local action, bot, fence = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local newest = tonumber(redis.call('HGET', P .. 'epoch', bot) or 0)
-if epoch < newest then
+if action == 'adopt' then -- the link's epoch, link: before the first read of a new owner, who is told the fence
+	-- Epochs of one link tell old from new. A bot that moved to another link begins with an epoch that says nothing
+	-- about the former link's: who comes is newer.
+	local epoch, by = fence, redis.call('HGET', P .. 'by', bot)
+	local last, given, link = string.match(by or '', '^(%d+) (%d+) (.*)$')
+	even_when_full()
+	if link == ARGV[4] and epoch == tonumber(last) and newest == tonumber(given) then
+		return { 'ok', given }
+	elseif link == ARGV[4] and epoch <= tonumber(last) then
+		return { 'stale' }
+	end
+	given = string.format('%d', math.max(epoch, newest + 1))
+	redis.call('HSET', P .. 'epoch', bot, given)
+	redis.call('HSET', P .. 'by', bot, ARGV[3] .. ' ' .. given .. ' ' .. ARGV[4])
+	return { 'ok', given }
+end
+if fence < newest then
 	return { 'stale' }
 end
 even_when_full()
-if action == 'adopt' then -- before the first read of a new owner
-	redis.call('HSET', P .. 'epoch', bot, epoch)
-	return { 'ok' }
-end
 local w = P .. 'w:' .. bot
 
 if action == 'heads' then -- now, most, chats under way: the head of each other chat whose time has come

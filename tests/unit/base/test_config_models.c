@@ -91,10 +91,13 @@ START_TEST(warns_of_what_helps_nobody)
 	write_file("qungong.yaml",
 		"models:\n  a: {provider: deepseek, api_key: \"\"}\n  b: {provider: yi}\n"
 		"  c: {provider: deepseek, api_key: x, vision: true}\n"
-		"  d: {provider: deepseek, api_key: x, vision: true, base_url: "
+		"  d: {provider: deepseek, api_key: x, vision: false, base_url: "
 		"\"http://h\"}\n  e: {provider: deepseek, api_key: x}\nbots:\n" BOT("a, models: [a, c, d]"));
 	struct qg_config *config = load(NULL);
 	ck_assert_msg(config != NULL, "%s", said());
+	ck_assert(config->models[2].vision && !config->models[2].blind);
+	ck_assert(!config->models[3].vision && config->models[3].blind);
+	ck_assert(!config->models[4].vision && !config->models[4].blind);
 	ck_assert_str_eq(said(),
 		"qungong.yaml:2:27: warning: models.a.api_key: 'api_key' is left empty: it counts "
 		"as "
@@ -102,11 +105,6 @@ START_TEST(warns_of_what_helps_nobody)
 		"qungong.yaml:3:17: warning: models.b.provider: provider 'yi' is not built into "
 		"this "
 		"version; no bot can use this endpoint yet\n"
-		"qungong.yaml:4:39: warning: models.c.vision: 'vision' is known, but has no effect "
-		"in "
-		"this version\n"
-		"qungong.yaml:4:39: warning: models.c.vision: is known of a provider's own models; "
-		"write it beside a base_url only\n"
 		"qungong.yaml:6:6: warning: models.e: no bot names endpoint 'e', so it is never "
 		"asked; write `models: [e]` at a bot\n");
 	qg_config_release(config);

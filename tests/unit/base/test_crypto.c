@@ -1,4 +1,4 @@
-/* test_crypto.c - published vectors of SHA-256 and HMAC, derived ids, randomness, comparison. */
+/* test_crypto.c - published vectors of digests, HMAC and AES, derived ids, randomness, comparison. */
 #include "qg/crypto.h"
 
 #include <check.h>
@@ -189,6 +189,86 @@ START_TEST(aes_opens_only_what_is_padded)
 }
 END_TEST
 
+static void decode(const char *text, uint8_t *out)
+{
+	ck_assert_int_eq(qg_hex_decode(text, strlen(text), out), QG_OK);
+}
+
+/* NIST SP 800-38A, F.2.5 and F.2.6, all four blocks. */
+START_TEST(aes_blocks_both_ways)
+{
+	uint8_t key[QG_AES256_KEY], iv[QG_AES_BLOCK], data[64], plain[64], cipher[64];
+	decode("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", key);
+	decode("000102030405060708090a0b0c0d0e0f", iv);
+	decode("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+	       "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710",
+		plain);
+	decode("f58c4c04d6e5f1ba779eabfb5f7bfbd69cfc4e967edb808d679f777bc6702c7d"
+	       "39f23369a9d9bacfa530e26304231461b2eb05e2c39be9fcda6c19078c6a9d1b",
+		cipher);
+	memcpy(data, plain, 64);
+	for (int round = 0; round < 2; round++) {
+		ck_assert_int_eq(qg_aes256_cbc_blocks(key, iv, true, data, 64), QG_OK);
+		ck_assert_mem_eq(data, cipher, 64);
+		ck_assert_int_eq(qg_aes256_cbc_blocks(key, iv, false, data, 64), QG_OK);
+		ck_assert_mem_eq(data, plain, 64);
+	}
+	ck_assert_int_eq(qg_aes256_cbc_blocks(key, iv, true, data, 0), QG_OK);
+	ck_assert_int_eq(qg_aes256_cbc_blocks(key, iv, true, data, 17), QG_INVALID);
+	ck_assert_int_eq(qg_aes256_cbc_blocks(key, iv, false, data, 15), QG_INVALID);
+	ck_assert_mem_eq(data, plain, 64);
+}
+END_TEST
+
+START_TEST(aes_opens_what_it_closed)
+{
+	uint8_t key[QG_AES256_KEY] = {1}, iv[QG_AES_BLOCK] = {2}, data[2 * QG_AES_BLOCK];
+	size_t size = 0;
+	for (uint8_t padding = 0; padding <= QG_AES_BLOCK + 1; padding++) {
+		memset(data, 'x', sizeof(data));
+		memset(data + sizeof(data) - padding, padding, padding);
+		ck_assert_int_eq(qg_aes256_cbc_blocks(key, iv, true, data, sizeof(data)), QG_OK);
+		enum qg_status status = qg_aes256_cbc_open(key, iv, data, sizeof(data), &size);
+		bool good = padding >= 1 && padding <= QG_AES_BLOCK;
+		ck_assert_int_eq(status, good ? QG_OK : QG_INVALID);
+		ck_assert(!good || size == sizeof(data) - padding);
+	}
+}
+END_TEST
+
+static const char *sha1(const struct qg_bytes *pieces, size_t count)
+{
+	static char text[2 * QG_SHA1_SIZE + 1];
+	uint8_t digest[QG_SHA1_SIZE];
+	qg_sha1_pieces(pieces, count, digest);
+	qg_hex_encode(digest, QG_SHA1_SIZE, text);
+	return text;
+}
+
+static const char *md5(const char *data)
+{
+	static char text[2 * QG_MD5_SIZE + 1];
+	uint8_t digest[QG_MD5_SIZE];
+	qg_md5(data, strlen(data), digest);
+	qg_hex_encode(digest, QG_MD5_SIZE, text);
+	return text;
+}
+
+/* FIPS 180-4 and RFC 1321; one does not disturb the other, nor SHA-256 beside them. */
+START_TEST(sha1_and_md5_vectors)
+{
+	const struct qg_bytes whole = {"abc", 3};
+	const struct qg_bytes pieces[] = {{"", 0}, {"a", 1}, {"bc", 2}};
+	ck_assert_str_eq(sha1(NULL, 0), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+	ck_assert_str_eq(sha1(&whole, 1), "a9993e364706816aba3e25717850c26c9cd0d89d");
+	ck_assert_str_eq(md5(""), "d41d8cd98f00b204e9800998ecf8427e");
+	ck_assert_str_eq(md5("message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
+	ck_assert_str_eq(sha1(pieces, 3), "a9993e364706816aba3e25717850c26c9cd0d89d");
+	ck_assert_str_eq(
+		sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+END_TEST
+
 START_TEST(threads_have_contexts_of_their_own)
 {
 	pthread_t threads[4];
@@ -216,6 +296,9 @@ int main(void)
 	tcase_add_test(tcase, constant_time_comparison_compares);
 	tcase_add_test(tcase, pieces_are_hashed_as_one);
 	tcase_add_test(tcase, aes_opens_only_what_is_padded);
+	tcase_add_test(tcase, aes_blocks_both_ways);
+	tcase_add_test(tcase, aes_opens_what_it_closed);
+	tcase_add_test(tcase, sha1_and_md5_vectors);
 	tcase_add_test(tcase, threads_have_contexts_of_their_own);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -35,8 +35,9 @@ static struct qg_message *full(void)
 	message->mentions_bot = true;
 	message->sender_is_admin = true;
 	message->handle = qg_str_copy("https://example.com/?a=b&c");
-	message->attachments = json_pack("[{s:s, s:s, s:s, s:i}]", "type", "image", "key", "k1",
-		"name", "菜单.png", "size", 77);
+	message->quote = qg_str_copy("昨天的\n菜单");
+	message->attachments = json_pack("[{s:s, s:s, s:s, s:i, s:b}]", "type", "image", "key",
+		"k1", "name", "菜单.png", "size", 77, "quoted", 1);
 	message->sent_at = 1795000000000;
 	message->received_us = 42;
 	return message;
@@ -56,6 +57,7 @@ static void check_same(const struct qg_message *a, const struct qg_message *b)
 	ck_assert_int_eq(a->mentions_bot, b->mentions_bot);
 	ck_assert_int_eq(a->sender_is_admin, b->sender_is_admin);
 	ck_assert(qg_str_equal(a->handle, b->handle));
+	ck_assert(qg_str_equal(a->quote, b->quote));
 	ck_assert(qg_json_equal(a->attachments, b->attachments));
 	ck_assert_int_eq(a->sent_at, b->sent_at);
 	ck_assert_uint_eq(a->received_us, b->received_us);
@@ -187,7 +189,7 @@ START_TEST(fields_out_of_bounds_are_not_encoded)
 	message->sent_at = -1;
 	check_not_encoded(message);
 	message = small();
-	message->attachments = json_pack("[{s:s}]", "type", "image");
+	message->attachments = json_pack("[{s:s}]", "key", "without a type");
 	check_not_encoded(message);
 	message = small();
 	ck_assert_ptr_null(qg_message_encode(message, -2, NULL));
@@ -225,10 +227,10 @@ static const struct {
 	{"1\t0\tm\ts\t\t5\n{\"chat\":\"c\",\"text\":\"\",\"received_us\":-1}",
 		"a time is out of range"},
 	{"1\t0\tm\ts\t\t5\n{\"chat\":\"c\",\"text\":\"\",\"attachments\":[1]}",
-		"attachments are not a list of {type, key, ...}"},
+		"attachments are not a list of {type, ...}"},
 	{"1\t0\tm\ts\t\t5\n{\"chat\":\"c\",\"text\":\"\",\"attachments\":[{\"type\":\"a\",\"key\":["
 	 "]}]}",
-		"attachments are not a list of {type, key, ...}"},
+		"attachments are not a list of {type, ...}"},
 	{"1\t0\tm\ts\t\t5\n{\"chat\":\"c\",\"text\":\"\",\"mention\":1}",
 		"mention is not true or false"},
 };
@@ -261,6 +263,65 @@ START_TEST(nul_bytes_and_oversize_are_refused)
 }
 END_TEST
 
+/* size: bytes of a value in each. */
+static json_t *pictures(size_t count, size_t size)
+{
+	char value[4097];
+	memset(value, 'v', size);
+	value[size] = '\0';
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++) {
+		json_array_append_new(list, json_pack("{s:s, s:s}", "type", "image", "url", value));
+	}
+	return list;
+}
+
+static struct qg_message *with_pictures(size_t count, size_t size)
+{
+	struct qg_message *message = small();
+	message->attachments = pictures(count, size);
+	return message;
+}
+
+START_TEST(quotes_and_attachments_have_ceilings)
+{
+	struct qg_message *message = small();
+	message->quote = calloc(1, QG_QUOTE_MAX + 2);
+	memset(message->quote, 'q', QG_QUOTE_MAX);
+	char *wire = qg_message_encode(message, STORED_AT, NULL);
+	ck_assert_ptr_nonnull(wire);
+	free(wire);
+	message->quote[QG_QUOTE_MAX] = 'q';
+	check_not_encoded(message);
+	check_round(with_pictures(QG_ATTACHMENTS_MOST, 4000));
+	check_not_encoded(with_pictures(QG_ATTACHMENTS_MOST, 4096)); /* over 64 KiB */
+	check_not_encoded(with_pictures(QG_ATTACHMENTS_MOST + 1, 1));
+}
+END_TEST
+
+START_TEST(messages_of_earlier_versions_are_read)
+{
+	char error[128] = "";
+	static const char bare[] = "1\t0\tm\ts\t\t5\n{\"chat\":\"c\",\"text\":\"t\"}";
+	struct qg_message *message = qg_message_decode(bare, strlen(bare), NULL, error);
+	ck_assert_msg(message != NULL, "%s", error);
+	ck_assert_ptr_null(message->quote);
+	ck_assert_ptr_null(message->attachments);
+	qg_message_destroy(message);
+	json_t *many = pictures(32, 1); /* they took twice as many */
+	char *list = qg_json_dump(many);
+	char *wire = qg_str_printf(
+		"1\t0\tm\ts\t\t5\n{\"chat\":\"c\",\"text\":\"t\",\"attachments\":%s}", list);
+	message = qg_message_decode(wire, strlen(wire), NULL, error);
+	ck_assert_msg(message != NULL, "%s", error);
+	ck_assert_uint_eq(json_array_size(message->attachments), QG_ATTACHMENTS_MOST);
+	qg_message_destroy(message);
+	free(wire);
+	free(list);
+	json_decref(many);
+}
+END_TEST
+
 #define REPLY_ID "0123456789abcdef0123456789abcdef"
 
 static struct qg_reply *small_reply(void)
@@ -285,6 +346,10 @@ static struct qg_reply *full_reply(void)
 	reply->footnote = qg_str_copy("DeepSeek · 1,234 tokens");
 	reply->sources = json_pack("[{s:s, s:s}]", "title", "手册", "section", "停车");
 	reply->buttons = json_pack("[{s:s, s:s}]", "text", "好", "value", "yes");
+	reply->files = json_pack("[{s:s, s:s, s:i, s:s}]", "type", "image", "name", "图.png",
+		"size", 9, "file", "0a-b_c.png");
+	reply->handles = json_pack("[s, s]", "h1", "");
+	reply->silent = true;
 	reply->usage.model = qg_str_copy("deepseek-flash");
 	reply->usage.input = 1000;
 	reply->usage.cached_input = 800;
@@ -320,6 +385,9 @@ START_TEST(replies_survive_the_wire)
 	ck_assert_str_eq(back->footnote, reply->footnote);
 	ck_assert(qg_json_equal(back->sources, reply->sources));
 	ck_assert(qg_json_equal(back->buttons, reply->buttons));
+	ck_assert(qg_json_equal(back->files, reply->files));
+	ck_assert(qg_json_equal(back->handles, reply->handles));
+	ck_assert(back->silent);
 	ck_assert_str_eq(back->usage.model, "deepseek-flash");
 	ck_assert_int_eq(back->usage.input, 1000);
 	ck_assert_int_eq(back->usage.cached_input, 800);
@@ -349,6 +417,9 @@ START_TEST(bare_replies_get_what_must_not_be_absent)
 	ck_assert(json_is_array(back->answers));
 	ck_assert_ptr_null(back->usage.model);
 	ck_assert_ptr_null(back->handle);
+	ck_assert_ptr_null(back->files);
+	ck_assert_ptr_null(back->handles);
+	ck_assert(!back->silent);
 	free(wire);
 	qg_reply_destroy(back);
 	qg_reply_destroy(reply);
@@ -390,7 +461,33 @@ START_TEST(replies_out_of_bounds_are_not_encoded)
 	reply = small_reply();
 	reply->buttons = json_pack("[{s:s}]", "text", "no value");
 	check_reply_not_encoded(reply);
+	reply = small_reply();
+	reply->handles = json_pack("[i]", 1);
+	check_reply_not_encoded(reply);
+	static const char *const bad_files[] = {
+		"", ".", "..", ".hidden", "a/b", "a\\b", "a b", "a\n"};
+	for (size_t i = 0; i < sizeof(bad_files) / sizeof(bad_files[0]); i++) {
+		reply = small_reply();
+		reply->files = json_pack(
+			"[{s:s, s:s, s:s}]", "type", "file", "name", "a", "file", bad_files[i]);
+		check_reply_not_encoded(reply);
+	}
 	check_reply_not_encoded(qg_reply_create());
+}
+END_TEST
+
+START_TEST(a_silent_reply_says_nothing)
+{
+	struct qg_reply *reply = small_reply();
+	set(&reply->text, "");
+	reply->silent = true;
+	char *wire = qg_reply_encode(reply);
+	struct qg_reply *back = qg_reply_decode(wire, strlen(wire), NULL);
+	ck_assert(back->silent);
+	ck_assert_str_eq(back->text, "");
+	free(wire);
+	qg_reply_destroy(back);
+	qg_reply_destroy(reply);
 }
 END_TEST
 
@@ -410,6 +507,11 @@ static const struct {
 	{REPLY_ID "\n{" BODY ",\"sources\":[{}]}", "sources are not a list of {title, ...}"},
 	{REPLY_ID "\n{" BODY ",\"buttons\":[{\"text\":\"a\"}]}",
 		"buttons are not a list of {text, value}"},
+	{REPLY_ID "\n{" BODY ",\"handles\":[1]}", "handles are not a list of strings"},
+	{REPLY_ID "\n{" BODY ",\"files\":[{\"type\":\"file\",\"name\":\"n\"}]}",
+		"files are not a list of {type, name, file}"},
+	{REPLY_ID "\n{" BODY ",\"files\":[{\"type\":\"file\",\"name\":\"n\",\"file\":\"../x\"}]}",
+		"files are not a list of {type, name, file}"},
 	{REPLY_ID "\n{" BODY ",\"cost\":\"free\"}", "cost is no object of numbers"},
 	{REPLY_ID "\n{" BODY ",\"input\":-1}", "a number is out of range"},
 	{REPLY_ID "\n{" BODY ",\"part\":4294967296}", "a number is out of range"},
@@ -490,7 +592,10 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_no_message_is_refused_in_words, 0,
 		sizeof(no_messages) / sizeof(no_messages[0]));
 	tcase_add_test(tcase, nul_bytes_and_oversize_are_refused);
+	tcase_add_test(tcase, quotes_and_attachments_have_ceilings);
+	tcase_add_test(tcase, messages_of_earlier_versions_are_read);
 	tcase_add_test(tcase, replies_survive_the_wire);
+	tcase_add_test(tcase, a_silent_reply_says_nothing);
 	tcase_add_test(tcase, bare_replies_get_what_must_not_be_absent);
 	tcase_add_test(tcase, replies_out_of_bounds_are_not_encoded);
 	tcase_add_loop_test(tcase, what_is_no_reply_is_refused_in_words, 0,

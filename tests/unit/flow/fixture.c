@@ -286,7 +286,8 @@ void wait_answer(const struct answer *answer)
 
 /* ---- Redis ---- */
 
-static void put(const char *chat, char id, const char *text, bool notice)
+static void put(const char *chat, char id, const char *text, bool notice,
+	void (*change)(struct qg_reply *reply))
 {
 	struct qg_reply *reply = qg_reply_create();
 	char key[64];
@@ -301,6 +302,9 @@ static void put(const char *chat, char id, const char *text, bool notice)
 	reply->answers = notice ? json_array() : json_pack("[s]", "m1");
 	reply->usage.model = qg_str_copy("offline");
 	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
+	if (change != NULL) {
+		change(reply);
+	}
 	char *wire = qg_reply_encode(reply);
 	ck_assert_ptr_nonnull(wire);
 	snprintf(key, sizeof(key), "qg:{0}:o:" BOT ":%s", chat);
@@ -312,7 +316,7 @@ static void put(const char *chat, char id, const char *text, bool notice)
 
 void put_silently(const char *chat, char id, const char *text)
 {
-	put(chat, id, text, false);
+	put(chat, id, text, false, NULL);
 }
 
 void put_reply(const char *chat, char id, const char *text)
@@ -321,9 +325,15 @@ void put_reply(const char *chat, char id, const char *text)
 	qg_test_redis_do(server, "PUBLISH", "qg:{0}:send", BOT, NULL);
 }
 
+void put_changed(const char *chat, char id, void (*change)(struct qg_reply *reply))
+{
+	put(chat, id, "text", false, change);
+	qg_test_redis_do(server, "PUBLISH", "qg:{0}:send", BOT, NULL);
+}
+
 void put_notice(const char *chat, char id, const char *text)
 {
-	put(chat, id, text, true);
+	put(chat, id, text, true, NULL);
 	qg_test_redis_do(server, "PUBLISH", "qg:{0}:send", BOT, NULL);
 }
 

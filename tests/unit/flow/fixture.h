@@ -39,7 +39,7 @@ void config_bot(const struct qg_bot_config *bot);
 void config_bots(const struct qg_bot_config *bots, size_t count);
 void node_reload(struct node *node);
 /* A bot of that platform ("push" redelivers, "socket" does not, "door" has no link to open, "mail" has an account and
- * writes first, "slow" has an account with rates). */
+ * writes first, "slow" has an account with rates, "dial" shows files and open messages and has the account that stands as customer). */
 struct qg_bot_config a_bot(const char *name, const char *platform, const char *fingerprint);
 
 /* Runs the loop until it holds; ends the test after some seconds without. */
@@ -62,7 +62,7 @@ int fixture_run(Suite *suite);
 struct send {
 	struct qg_bot *bot;
 	struct qg_reply *reply; /* NULL once it was ended */
-	char id[33], chat[32], text[256], process[16];
+	char id[33], chat[32], text[256], file[64], process[16];
 	unsigned part;
 	enum qg_form form;
 	bool repeated;
@@ -100,6 +100,8 @@ void wait_answer(const struct answer *answer);
 
 /* id: one hex digit, repeated. */
 void put_reply(const char *chat, char id, const char *text);
+/* As put_reply(), with something changed in it first. */
+void put_changed(const char *chat, char id, void (*change)(struct qg_reply *reply));
 /* One that answers nothing, to a person. */
 void put_notice(const char *chat, char id, const char *text);
 /* Without the bell. */

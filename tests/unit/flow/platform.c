@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/json.h"
 #include "qg/str.h"
 
 struct platform platform;
@@ -136,6 +137,7 @@ static void send_reply(struct qg_bot *bot, struct qg_reply *reply)
 	snprintf(send->id, sizeof(send->id), "%s", reply->id);
 	snprintf(send->chat, sizeof(send->chat), "%s", reply->chat);
 	snprintf(send->text, sizeof(send->text), "%s", reply->text);
+	snprintf(send->file, sizeof(send->file), "%s", qg_json_str(reply->file, "name", ""));
 	snprintf(send->process, sizeof(send->process), "%s", bot_of(bot)->gateway->core->process);
 	if (!platform.keeps) {
 		ck_assert_int_eq(qg_loop_defer(loop, land, send), QG_OK);
@@ -156,6 +158,11 @@ static void draft(struct qg_bot *bot, const struct qg_draft *snapshot)
 	platform.drafts++;
 }
 
+static bool dials(const struct qg_bot *bot)
+{
+	return true;
+}
+
 static const struct qg_adapter push = {
 	.name = "push",
 	.can = {.hears_all = true,
@@ -170,6 +177,7 @@ static const struct qg_adapter push = {
 	.send = send_reply,
 	.stop = stop,
 	.finish = finish,
+	.dials = dials,
 };
 static const struct qg_adapter socket_ = {
 	.name = "socket",
@@ -180,6 +188,7 @@ static const struct qg_adapter socket_ = {
 	.send = send_reply,
 	.stop = stop,
 	.finish = finish,
+	.dials = dials,
 };
 static const struct qg_adapter door = {
 	.name = "door",
@@ -225,9 +234,33 @@ static const struct qg_adapter slow = {
 	.account = account,
 };
 
+static char *own_account(const struct qg_bot *bot)
+{
+	return qg_str_copy(bot->config->customer);
+}
+
+static const struct qg_adapter dial = {
+	.name = "dial",
+	.can = {.hears_all = true,
+		.streams = true,
+		.part_bytes = PART_BYTES,
+		.dedupe_ms = 3600000,
+		.shows_files = true,
+		.shows_open = true},
+	.state_size = 1,
+	.init = init,
+	.start = start,
+	.draft = draft,
+	.send = send_reply,
+	.stop = stop,
+	.finish = finish,
+	.account = own_account,
+	.dials = dials,
+};
+
 const struct qg_adapter *qg_adapter_find(const char *name)
 {
-	static const struct qg_adapter *const all[] = {&push, &socket_, &door, &mail, &slow};
+	static const struct qg_adapter *const all[] = {&push, &socket_, &door, &mail, &slow, &dial};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(all[i]->name, name) == 0) {
 			return all[i];

@@ -109,9 +109,9 @@ START_TEST(the_trigger_selects)
 	config_bot(&bot);
 	node_start(&ann, "ann");
 	wait_owner(&ann);
-	ck_assert_int_eq(answer_of(&(struct say){.id = "a", .text = "早"}), QG_OK);
+	ck_assert_int_eq(answer_of(&(struct say){.id = "a", .text = "早"}), QG_EMPTY);
 	ck_assert_int_eq(ask_int("EXISTS", "m:" BOT "/c1", NULL), 0);
-	ck_assert_int_eq(answer_of(&(struct say){.id = "a", .text = "早"}), QG_DUPLICATE);
+	ck_assert_int_eq(answer_of(&(struct say){.id = "a", .text = "早"}), QG_EMPTY);
 	ck_assert_int_eq(answer_of(&(struct say){.id = "b", .text = "开发票"}), QG_OK);
 	ck_assert_int_eq(answer_of(&(struct say){.id = "c", .text = "vip 吗"}), QG_OK);
 	ck_assert_int_eq(answer_of(&(struct say){.id = "d", .mentions = true}), QG_OK);
@@ -128,7 +128,7 @@ START_TEST(a_mention_is_demanded_where_the_config_says_so)
 	config_bot(&bot);
 	node_start(&ann, "ann");
 	wait_owner(&ann);
-	ck_assert_int_eq(answer_of(&(struct say){.id = "a"}), QG_OK);
+	ck_assert_int_eq(answer_of(&(struct say){.id = "a"}), QG_EMPTY);
 	ck_assert_int_eq(answer_of(&(struct say){.id = "b", .mentions = true}), QG_OK);
 	ck_assert_int_eq(ask_int("LLEN", "m:" BOT "/c1", NULL), 1);
 }
@@ -375,6 +375,68 @@ START_TEST(a_removed_bot_ends_when_its_last_message_expires)
 }
 END_TEST
 
+static bool is_drained(void *arg)
+{
+	return ann.drained;
+}
+
+static void drained(void *arg)
+{
+	ann.drained = true;
+}
+
+/* The drain of a process whose Redis went and came back in time. */
+START_TEST(a_drain_stores_what_is_held)
+{
+	struct answer answer;
+	begin("socket");
+	kill_redis();
+	hear(&ann, &(struct say){.id = "m0"}, &answer);
+	ann.core.draining = true;
+	qg_gateway_drain(ann.gateway, 5000, drained, NULL);
+	run_looks();
+	ck_assert_uint_eq(answer.times, 0);
+	ck_assert_uint_eq(platform.stops, 0); /* its link stays open for the others */
+	revive_redis();
+	wait_until(is_drained, NULL);
+	ck_assert_int_eq(answer.status, QG_OK);
+	ck_assert_int_eq(ask_int("LLEN", "m:" BOT "/c1", NULL), 1);
+}
+END_TEST
+
+START_TEST(a_drain_says_what_it_could_not_store_while_links_are_open)
+{
+	struct answer answer;
+	begin("socket");
+	kill_redis();
+	hear(&ann, &(struct say){.id = "m0"}, &answer);
+	platform.keeps_stop = true;
+	ann.core.draining = true;
+	qg_gateway_drain(ann.gateway, STOP_MS + 200, drained, NULL);
+	wait_answer(&answer);
+	ck_assert_int_eq(answer.status, QG_CANCELLED);
+	wait_until(is_drained, NULL);
+	ck_assert_uint_eq(platform.stops, 1);
+}
+END_TEST
+
+START_TEST(who_ends_without_redis_says_so_at_once)
+{
+	struct answer held, late;
+	begin("socket");
+	kill_redis();
+	hear(&ann, &(struct say){.id = "m0"}, &held);
+	qg_gateway_give_up(ann.gateway);
+	ck_assert_uint_eq(held.times, 1);
+	ck_assert_int_eq(held.status, QG_CANCELLED);
+	ck_assert_uint_eq(bot_at(&ann)->held, 0);
+	hear(&ann, &(struct say){.id = "m1"}, &late);
+	revive_redis();
+	wait_answer(&late);
+	ck_assert_int_eq(late.status, QG_OK);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("inbound");
@@ -396,6 +458,9 @@ int main(void)
 	tcase_add_loop_test(tcase, what_can_never_be_stored_is_said_to_be_so, 0, 2);
 	tcase_add_test(tcase, a_removed_bot_ends_when_its_last_message_is_stored);
 	tcase_add_test(tcase, a_removed_bot_ends_when_its_last_message_expires);
+	tcase_add_test(tcase, a_drain_stores_what_is_held);
+	tcase_add_test(tcase, a_drain_says_what_it_could_not_store_while_links_are_open);
+	tcase_add_test(tcase, who_ends_without_redis_says_so_at_once);
 	suite_add_tcase(suite, tcase);
 	redis_keeps_all = true;
 	return fixture_run(suite);

@@ -240,6 +240,131 @@ START_TEST(admins_are_told_before_it_is_buried)
 }
 END_TEST
 
+/* ---- silent replies and files ---- */
+
+static void make_silent(struct qg_reply *reply)
+{
+	free(reply->text);
+	reply->text = qg_str_copy("");
+	reply->label = qg_str_copy("AI 生成");
+	reply->silent = true;
+}
+
+START_TEST(a_silent_reply_goes_only_where_something_is_open)
+{
+	begin_on("dial");
+	put_changed("c1", 'a', make_silent);
+	wait_sends(1);
+	expect_send(0, "c1", 'a', 0, false);
+	ck_assert_str_eq(platform.sends[0].text, "");
+	wait_empty();
+}
+END_TEST
+
+START_TEST(elsewhere_it_leaves_its_list_unseen)
+{
+	begin_on("door");
+	put_changed("c1", 'a', make_silent);
+	put_reply("c1", 'b', "hi");
+	wait_sends(1);
+	expect_send(0, "c1", 'b', 0, false);
+	wait_empty();
+	ck_assert_int_eq(qg_metric_value(bot_at(&ann)->sent), 1);
+}
+END_TEST
+
+START_TEST(a_silent_reply_that_fails_is_no_dead_letter)
+{
+	begin_on("dial");
+	platform.keeps = true;
+	put_changed("c1", 'a', make_silent);
+	put_reply("c1", 'b', "hi");
+	wait_sends(1);
+	send_end(0, QG_UNSUPPORTED, 0); /* its handle is gone: there is nothing to close */
+	wait_sends(2);
+	expect_send(1, "c1", 'b', 0, false);
+	send_end(1, QG_OK, 0);
+	wait_empty();
+	ck_assert_int_eq(ask_int("HLEN", "dead", NULL), 0);
+	ck_assert_int_eq(qg_metric_value(bot_at(&ann)->sent), 1);
+}
+END_TEST
+
+static void add_files(struct qg_reply *reply)
+{
+	reply->files = json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "type", "image", "name",
+		"chart", "file", "1.png", "type", "file", "name", "table", "file", "2.xlsx");
+}
+
+START_TEST(files_leave_behind_the_text_each_by_itself)
+{
+	begin_on("dial");
+	put_changed("c1", 'a', add_files);
+	wait_sends(3);
+	static const char *const names[] = {"", "chart", "table"};
+	for (unsigned i = 0; i < 3; i++) {
+		expect_send(i, "c1", 'a', i, false);
+		ck_assert_str_eq(platform.sends[i].text, i == 0 ? "text" : "");
+		ck_assert_str_eq(platform.sends[i].file, names[i]);
+	}
+	wait_empty();
+}
+END_TEST
+
+START_TEST(a_crash_between_files_repeats_one_of_them)
+{
+	begin_on("dial");
+	platform.keeps = true;
+	put_changed("c1", 'a', add_files);
+	wait_sends(1);
+	send_end(0, QG_OK, 0);
+	wait_sends(2);
+	node_crash(&ann);
+	dead_process = "ann";
+	node_start(&ben, "ben");
+	wait_sends(3);
+	expect_send(2, "c1", 'a', 1, true);
+	ck_assert_str_eq(platform.sends[2].file, "chart");
+	send_end(2, QG_OK, 0);
+	wait_sends(4);
+	ck_assert_str_eq(platform.sends[3].file, "table");
+	send_end(3, QG_OK, 0);
+	wait_empty();
+}
+END_TEST
+
+START_TEST(a_file_that_is_refused_becomes_a_sentence)
+{
+	begin_on("dial");
+	platform.keeps = true;
+	put_changed("c1", 'a', add_files);
+	wait_sends(1);
+	send_end(0, QG_OK, 0);
+	wait_sends(2);
+	send_end(1, QG_TOO_LARGE, 0);
+	wait_sends(3);
+	expect_send(2, "c1", 'a', 1, false);
+	ck_assert_str_eq(platform.sends[2].text, "file_not_shown");
+	ck_assert_str_eq(platform.sends[2].file, "");
+	send_end(2, QG_OK, 0);
+	wait_sends(4);
+	ck_assert_str_eq(platform.sends[3].file, "table");
+	send_end(3, QG_OK, 0);
+	wait_empty();
+}
+END_TEST
+
+START_TEST(a_platform_without_files_names_them)
+{
+	begin_on("door");
+	put_changed("c1", 'a', add_files);
+	wait_sends(1);
+	ck_assert_str_eq(platform.sends[0].text, "text\n\nfile_not_shown\n\nfile_not_shown");
+	ck_assert_str_eq(platform.sends[0].file, "");
+	wait_empty();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("planned");
@@ -254,6 +379,13 @@ int main(void)
 	tcase_add_test(tcase, no_notice_comes_out_where_a_bot_may_not_write_first);
 	tcase_add_test(tcase, a_chat_that_is_gone_is_no_news);
 	tcase_add_test(tcase, admins_are_told_before_it_is_buried);
+	tcase_add_test(tcase, a_silent_reply_goes_only_where_something_is_open);
+	tcase_add_test(tcase, elsewhere_it_leaves_its_list_unseen);
+	tcase_add_test(tcase, a_silent_reply_that_fails_is_no_dead_letter);
+	tcase_add_test(tcase, files_leave_behind_the_text_each_by_itself);
+	tcase_add_test(tcase, a_crash_between_files_repeats_one_of_them);
+	tcase_add_test(tcase, a_file_that_is_refused_becomes_a_sentence);
+	tcase_add_test(tcase, a_platform_without_files_names_them);
 	suite_add_tcase(suite, tcase);
 	return fixture_run(suite);
 }

@@ -162,6 +162,83 @@ START_TEST(a_storm_of_rates_uses_up_no_reply)
 }
 END_TEST
 
+static json_t *two_files(void)
+{
+	return json_pack("[{s:s}, {s:s}]", "name", "a", "name", "b");
+}
+
+START_TEST(files_stand_behind_the_text)
+{
+	const struct qg_ability shows = {.part_bytes = LIMIT, .shows_files = true};
+	struct qg_reply reply = {.text = "你好", .label = "AI 生成", .files = two_files()};
+	json_t *parts = plan_parts(&reply, &shows);
+	ck_assert_uint_eq(json_array_size(parts), 3);
+	ck_assert_str_eq(part(parts, 0), "你好\n\nAI 生成");
+	ck_assert_ptr_null(plan_file(parts, 0, &reply));
+	ck_assert_ptr_eq(plan_file(parts, 1, &reply), json_array_get(reply.files, 0));
+	ck_assert_ptr_eq(plan_file(parts, 2, &reply), json_array_get(reply.files, 1));
+	ck_assert_ptr_null(plan_file(parts, 3, &reply));
+	json_decref(parts);
+	reply.text = ""; /* nothing but files */
+	parts = plan_parts(&reply, &shows);
+	ck_assert_uint_eq(json_array_size(parts), 2);
+	ck_assert_ptr_eq(plan_file(parts, 0, &reply), json_array_get(reply.files, 0));
+	json_decref(parts);
+	parts = plan_parts(&reply, &narrow); /* a platform without */
+	ck_assert_uint_eq(json_array_size(parts), 1);
+	ck_assert_str_eq(part(parts, 0), "AI 生成");
+	json_decref(parts);
+	json_decref(reply.files);
+}
+END_TEST
+
+START_TEST(a_stored_number_of_no_file_is_none)
+{
+	struct qg_reply reply = {.text = "", .files = two_files()};
+	json_t *parts = json_pack("[i, i, s]", 2, -1, "1");
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_ptr_null(plan_file(parts, i, &reply));
+	}
+	json_decref(parts);
+	json_decref(reply.files);
+}
+END_TEST
+
+START_TEST(a_silent_reply_is_one_part_without_a_byte)
+{
+	const struct qg_ability shows = {.part_bytes = LIMIT, .shows_files = true};
+	struct qg_reply reply = {.text = "", .label = "AI 生成", .silent = true};
+	reply.files = two_files();
+	json_t *parts = plan_parts(&reply, &shows);
+	ck_assert_uint_eq(json_array_size(parts), 1);
+	ck_assert_str_eq(part(parts, 0), "");
+	json_decref(parts);
+	json_decref(reply.files);
+}
+END_TEST
+
+START_TEST(nobody_misses_a_silent_reply)
+{
+	ck_assert_int_eq(plan_next_silent(QG_OK, 0), PLAN_LAND);
+	ck_assert_int_eq(plan_next_silent(QG_UNSUPPORTED, 0), PLAN_LAND);
+	ck_assert_int_eq(plan_next_silent(QG_DENIED, 0), PLAN_LAND);
+	ck_assert_int_eq(plan_next_silent(QG_TIMEOUT, 0), PLAN_RETRY);
+	ck_assert_int_eq(plan_next_silent(QG_CANCELLED, 2), PLAN_RETRY);
+	ck_assert_int_eq(plan_next_silent(QG_TIMEOUT, PLAN_SILENT_ATTEMPTS_MOST), PLAN_LAND);
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_shown_is_named)
+{
+	ck_assert_int_eq(plan_next_file(QG_OK, 0), PLAN_LAND);
+	ck_assert_int_eq(plan_next_file(QG_UNSUPPORTED, 0), PLAN_SAY);
+	ck_assert_int_eq(plan_next_file(QG_TOO_LARGE, 0), PLAN_SAY);
+	ck_assert_int_eq(plan_next_file(QG_BUSY, 0), PLAN_RETRY);
+	ck_assert_int_eq(plan_next_file(QG_NOT_FOUND, 0), PLAN_BURY);
+	ck_assert_int_eq(plan_next_file(QG_DENIED, 0), PLAN_TELL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("planner");
@@ -173,6 +250,11 @@ int main(void)
 	tcase_add_test(tcase, a_part_is_cut_where_it_stands);
 	tcase_add_test(tcase, each_outcome_has_its_step);
 	tcase_add_test(tcase, a_storm_of_rates_uses_up_no_reply);
+	tcase_add_test(tcase, files_stand_behind_the_text);
+	tcase_add_test(tcase, a_stored_number_of_no_file_is_none);
+	tcase_add_test(tcase, a_silent_reply_is_one_part_without_a_byte);
+	tcase_add_test(tcase, nobody_misses_a_silent_reply);
+	tcase_add_test(tcase, a_file_that_is_not_shown_is_named);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -20,7 +20,7 @@ static void teardown(void)
 
 static unsigned ask(const char *name, unsigned per_second, uint64_t now)
 {
-	const struct rate asked = {"chat", "bot", name, per_second};
+	const struct rate asked = {"chat", "bot", name, per_second, 1000};
 	return rates_ask(rates, &asked, 1, now);
 }
 
@@ -79,7 +79,8 @@ END_TEST
 
 START_TEST(who_is_refused_by_one_takes_from_none)
 {
-	const struct rate both[] = {{"chat", "bot", "c", 2}, {"account", "feishu", "app", 10}};
+	const struct rate both[] = {
+		{"chat", "bot", "c", 2, 1000}, {"account", "feishu", "app", 10, 1000}};
 	ck_assert_uint_eq(rates_ask(rates, both, 2, 1000), 0);
 	for (unsigned i = 0; i < 5; i++) {
 		ck_assert_uint_ne(rates_ask(rates, both, 2, 1000), 0); /* by the chat */
@@ -100,6 +101,73 @@ START_TEST(idle_names_are_forgotten)
 }
 END_TEST
 
+static unsigned ask_long(const char *name, unsigned most, unsigned span_ms, uint64_t now)
+{
+	const struct rate asked = {"chat", "bot", name, most, span_ms};
+	return rates_ask(rates, &asked, 1, now);
+}
+
+START_TEST(no_minute_holds_more_than_its_rate)
+{
+	enum { MOST = 30, SPAN = 60000, ALL = 20000 };
+	static uint64_t sent[ALL];
+	size_t count = 0, first = 0;
+	for (uint64_t now = 7; now < 10 * SPAN; now += 1 + now % 5) {
+		/* in bursts: somebody who asks all the time, but sleeps now and then */
+		while (now / 45000 % 3 != 1 && ask_long("c", MOST, SPAN, now) == 0) {
+			ck_assert_uint_lt(count, ALL);
+			sent[count++] = now;
+			while (now - sent[first] >= SPAN) {
+				first++;
+			}
+			ck_assert_uint_le(count - first, MOST);
+		}
+	}
+	ck_assert_uint_ge(count, 7 * MOST);
+	ck_assert_uint_eq(sent[MOST - 1], sent[0]); /* all of it at once */
+}
+END_TEST
+
+START_TEST(who_used_up_a_minute_waits_for_the_first_of_it)
+{
+	for (uint64_t i = 0; i < 3; i++) {
+		ck_assert_uint_eq(ask_long("c", 3, 60000, 1000 * i), 0);
+	}
+	ck_assert_uint_eq(ask_long("c", 3, 60000, 5000), 55000);
+	ck_assert_uint_eq(ask_long("c", 3, 60000, 5000), 56000); /* behind that one */
+	ck_assert_uint_eq(ask_long("c", 3, 60000, 5000), 57000);
+	ck_assert_uint_eq(ask_long("d", 3, 60000, 5000), 0);
+	ck_assert_uint_ne(ask_long("c", 3, 60000, 59999), 0);
+	ck_assert_uint_eq(ask_long("c", 3, 60000, 60000), 0);
+	ck_assert_uint_ne(ask_long("c", 3, 60000, 60000), 0);
+	ck_assert_uint_eq(ask_long("c", 3, 60000, 61000), 0);
+}
+END_TEST
+
+START_TEST(spans_of_one_name_hold_together)
+{
+	const struct rate both[] = {
+		{"chat", "bot", "c", 2, 60000}, {"chat", "bot", "c", 3, 3600000}};
+	ck_assert_uint_eq(rates_ask(rates, both, 2, 0), 0);
+	ck_assert_uint_eq(rates_ask(rates, both, 2, 0), 0);
+	ck_assert_uint_eq(rates_ask(rates, both, 2, 0), 60000);
+	ck_assert_uint_eq(rates_ask(rates, both, 2, 60000), 0);
+	ck_assert_uint_eq(rates_ask(rates, both, 2, 60001), 3600000 - 60001); /* the hour's */
+	ck_assert_uint_eq(rates_ask(rates, both, 2, 3600000), 0);
+}
+END_TEST
+
+START_TEST(idle_spans_are_forgotten)
+{
+	char name[16];
+	for (unsigned i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "chat-%u", i);
+		ck_assert_uint_eq(ask_long(name, 30, 60000, (uint64_t)i * 600), 0);
+	}
+	ck_assert_uint_le(rates_count(rates), 1000); /* a hundred of the last minute, and some */
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rates");
@@ -111,6 +179,10 @@ int main(void)
 	tcase_add_test(tcase, no_rate_is_no_limit);
 	tcase_add_test(tcase, who_is_refused_by_one_takes_from_none);
 	tcase_add_test(tcase, idle_names_are_forgotten);
+	tcase_add_test(tcase, no_minute_holds_more_than_its_rate);
+	tcase_add_test(tcase, who_used_up_a_minute_waits_for_the_first_of_it);
+	tcase_add_test(tcase, spans_of_one_name_hold_together);
+	tcase_add_test(tcase, idle_spans_are_forgotten);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -230,7 +230,7 @@ void wait_for_windows(void)
 static bool is_bounded(const char *key)
 {
 	static const char *const counters[] = {
-		"seq", "deadseq", "depth", "buried", "epoch", "lease"};
+		"seq", "deadseq", "depth", "buried", "epoch", "by", "lease"};
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		if (strcmp(key, counters[i]) == 0) {
 			return true;
@@ -569,11 +569,27 @@ size_t due(int64_t now)
 
 /* ---- out ---- */
 
-enum qg_status adopt(const char *bot, uint64_t epoch)
+static uint64_t fence_given;
+
+static void fence_came(void *arg, enum qg_status status, uint64_t fence)
+{
+	fence_given = fence;
+	simple_answer(arg, status);
+}
+
+enum qg_status adopt_over(const char *bot, const char *link, uint64_t epoch, uint64_t *fence_out)
 {
 	struct simple simple = {0};
-	qg_out_adopt(ann, bot, epoch, simple_answer, &simple);
-	return wait_simple(&simple);
+	qg_out_adopt(ann, bot, link, epoch, fence_came, &simple);
+	enum qg_status status = wait_simple(&simple);
+	*fence_out = fence_given;
+	return status;
+}
+
+enum qg_status adopt(const char *bot, uint64_t epoch)
+{
+	uint64_t fence;
+	return adopt_over(bot, "bot:shop", epoch, &fence);
 }
 
 struct heads {

@@ -95,6 +95,7 @@ size_t due(int64_t now);
 /* ---- out ---- */
 
 enum qg_status adopt(const char *bot, uint64_t epoch);
+enum qg_status adopt_over(const char *bot, const char *link, uint64_t epoch, uint64_t *fence_out);
 /* Heads of BOT, at most 64; finish each. */
 enum qg_status heads(uint64_t epoch, int64_t now, unsigned most, struct qg_head *heads_out,
 	size_t *count_out, int64_t *next_out);

@@ -248,6 +248,46 @@ START_TEST(a_full_redis_keeps_its_owner)
 }
 END_TEST
 
+static char shown[256];
+
+static void here(void *arg, enum qg_status status, const char *const *rows, size_t count)
+{
+	size_t at = 0;
+	ck_assert_int_eq(status, QG_OK);
+	shown[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		at += (size_t)snprintf(shown + at, sizeof(shown) - at, "%s ", rows[i]);
+	}
+	simple_answer(arg, QG_OK);
+}
+
+/* A beat, and who is there by it. */
+static const char *count_beat(
+	struct qg_queue *queue, const struct qg_present *gone, size_t count, struct simple *simple)
+{
+	*simple = (struct simple){0};
+	qg_lease_present(queue, gone, count, here, simple);
+	wait_simple(simple);
+	return shown;
+}
+
+START_TEST(gateways_see_each_others_beats)
+{
+	struct simple simple;
+	ck_assert_str_eq(count_beat(ann, NULL, 0, &simple), "ann 1 ");
+	ck_assert_str_eq(count_beat(ann, NULL, 0, &simple), "ann 2 ");
+	ck_assert_ptr_nonnull(strstr(count_beat(ben, NULL, 0, &simple), "ann 2 "));
+	ck_assert_ptr_nonnull(strstr(shown, "ben 1 "));
+	const struct qg_present late = {"ann", "1"}, dead = {"ann", "2"};
+	ck_assert_ptr_nonnull(
+		strstr(count_beat(ben, &late, 1, &simple), "ann 2 ")); /* it moved on */
+	ck_assert_str_eq(count_beat(ben, &dead, 1, &simple), "ben 3 ");
+	count_beat(ann, NULL, 0, &simple);
+	qg_lease_leave(ben);
+	ck_assert_str_eq(count_beat(ann, NULL, 0, &simple), "ann 2 ");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("lease");
@@ -262,6 +302,7 @@ int main(void)
 	tcase_add_test(tcase, a_kick_outlives_its_owner);
 	tcase_add_test(tcase, scripts_come_back);
 	tcase_add_test(tcase, a_full_redis_keeps_its_owner);
+	tcase_add_test(tcase, gateways_see_each_others_beats);
 	Suite *suite = suite_create("queue/lease");
 	suite_add_tcase(suite, tcase);
 	return fixture_run(suite);

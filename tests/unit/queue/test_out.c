@@ -252,6 +252,43 @@ START_TEST(each_bot_has_an_epoch_of_its_own)
 }
 END_TEST
 
+/* A bot that moved to another link begins with an epoch that says nothing about the former one's. */
+START_TEST(who_comes_over_another_link_is_newer)
+{
+	struct qg_head list[64];
+	size_t count;
+	uint64_t fence;
+	reply(CHAT, 'a');
+	ck_assert_int_eq(adopt_over(BOT, "wecom:a", 70, &fence), QG_OK);
+	ck_assert_uint_eq(fence, 70);
+	ck_assert_int_eq(adopt_over(BOT, "wecom:b", 1, &fence), QG_OK);
+	ck_assert_uint_eq(fence, 71);
+	ck_assert_int_eq(adopt_over(BOT, "wecom:b", 1, &fence), QG_OK); /* the same again */
+	ck_assert_uint_eq(fence, 71);
+	ck_assert_int_eq(heads(70, NOW, 64, list, &count, NULL), QG_STALE);
+	expect_heads(71, CHAT ":a");
+	ck_assert_int_eq(adopt_over(BOT, "wecom:b", 2, &fence), QG_OK);
+	ck_assert_uint_eq(fence, 72);
+	ck_assert_int_eq(adopt_over(BOT, "wecom:b", 1, &fence), QG_STALE);
+	ck_assert_int_eq(adopt_over(BOT, "wecom:a", 70, &fence), QG_OK); /* and back */
+	ck_assert_uint_eq(fence, 73);
+}
+END_TEST
+
+/* Before links had names a bare epoch stood there. */
+START_TEST(an_epoch_without_a_name_is_followed)
+{
+	uint64_t fence;
+	qg_redis_reply_free(ask("HSET", "epoch", BOT, "7", NULL));
+	ck_assert_int_eq(adopt_over(BOT, "bot:shop", 8, &fence), QG_OK);
+	ck_assert_uint_eq(fence, 8);
+	qg_redis_reply_free(ask("HSET", "epoch", BOT, "9", NULL)); /* one of that kind took over */
+	ck_assert_int_eq(adopt_over(BOT, "bot:shop", 8, &fence), QG_STALE);
+	ck_assert_int_eq(adopt_over(BOT, "bot:shop", 10, &fence), QG_OK);
+	ck_assert_uint_eq(fence, 10);
+}
+END_TEST
+
 /* ---- damage ---- */
 
 START_TEST(a_damaged_head_is_shown_without_a_reply)
@@ -397,6 +434,8 @@ int main(void)
 	tcase_add_test(tcase, a_dead_reply_makes_way);
 	tcase_add_test(tcase, an_older_epoch_changes_nothing);
 	tcase_add_test(tcase, each_bot_has_an_epoch_of_its_own);
+	tcase_add_test(tcase, who_comes_over_another_link_is_newer);
+	tcase_add_test(tcase, an_epoch_without_a_name_is_followed);
 	tcase_add_test(tcase, a_damaged_head_is_shown_without_a_reply);
 	tcase_add_test(tcase, a_chat_without_replies_leaves_the_set);
 	tcase_add_test(tcase, a_wait_keeps_the_form);
