@@ -119,10 +119,12 @@ void qg_handover_miss(struct qg_turn *turn, bool counts)
 	if (turn->hint != NULL) {
 		qg_turn_say(
 			turn, qg_role_words(role, "did_you_mean", "question", turn->hint, NULL));
+		qg_turn_add_button(turn, turn->hint);
 		return;
 	}
 	QG_AUTO(qg_str_free) char *suggested = qg_role_suggested(role);
 	qg_turn_say(turn, qg_role_words(role, "miss", "suggestions", suggested, NULL));
+	qg_turn_add_suggestions(turn);
 }
 
 void qg_handover_time(const struct qg_turn *turn, int64_t wall, char out[6])

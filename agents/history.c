@@ -22,12 +22,12 @@
 #include "qg/json.h"
 #include "qg/scan.h"
 
-#define MAX_ELEMENT 4000			 /* bytes of one text that are remembered */
-#define MAX_SENDER 128				 /* bytes of an id */
-#define MAX_LINE (8 * MAX_ELEMENT)		 /* with its escapes and all around it */
-#define MAX_WINDOW (28 * 1024)			 /* bytes of history in a prompt */
-#define STEP (12 * 1024)			 /* that are dropped at a time */
-#define ELEMENT_COST 128			 /* bytes each element counts for besides its own */
+#define MAX_ELEMENT 4000	    /* bytes of one answer that are remembered */
+#define MAX_SENDER 128		    /* bytes of an id */
+#define MAX_LINE (12 * MAX_ELEMENT) /* with what came with it, its escapes and all around it */
+#define MAX_WINDOW (28 * 1024)	    /* bytes of history in a prompt */
+#define STEP (12 * 1024)	    /* that are dropped at a time */
+#define ELEMENT_COST 128	    /* bytes each element counts for besides its own */
 #define MAX_ELEMENTS (MAX_WINDOW / ELEMENT_COST) /* more do not fit into a prompt */
 #define MAX_DIGITS 15
 #define MAX_REMEMBERED (64 * 1024 * 1024)
@@ -212,11 +212,10 @@ static bool add_element(json_t *history, const char *role, const char *sender, i
 static bool add_said(struct qg_turn *turn, size_t i, int64_t *place)
 {
 	const struct qg_message *message = turn->request.messages[i];
-	const char *text = message->text != NULL ? message->text : "";
 	int64_t at = turn->request.stored_at != NULL ? turn->request.stored_at[i] : turn->now;
 	QG_AUTO(qg_buf_finish) struct qg_buf content;
 	qg_buf_init(&content, MAX_LINE);
-	qg_prompt_add_speech(&content, message, text, qg_utf8_cut(text, strlen(text), MAX_ELEMENT));
+	qg_prompt_add_said(&content, turn, i, false);
 	return add_element(turn->history, "user", message->sender != NULL ? message->sender : "",
 		at, &content, place);
 }

@@ -13,11 +13,10 @@
 #include "qg/clock.h"
 #include "qg/json.h"
 
-#define MARK "│ "
+#define MARK QG_FENCE
 #define MAX_SYSTEM (128 * 1024)
 #define MAX_MESSAGE (1024 * 1024)      /* a text of 64 KiB may be nothing but line ends */
 #define MAX_MESSAGES (4 * MAX_MESSAGE) /* with its escapes, and the history */
-#define MAX_NAME 60
 
 static const char rules[] =
 	"# 怎么读下面的内容\n"
@@ -60,7 +59,7 @@ static size_t break_at(const unsigned char *at, size_t size, bool *ends_out)
 }
 
 /* Every line of text behind the mark. What some readers take for a line end is one here. */
-static void fence(struct qg_buf *out, const char *text, size_t size)
+void qg_prompt_fence(struct qg_buf *out, const char *text, size_t size)
 {
 	qg_buf_add_str(out, MARK);
 	size_t start = 0, at = 0;
@@ -79,9 +78,9 @@ static void fence(struct qg_buf *out, const char *text, size_t size)
 }
 
 /* A name on our own line: one line, short, without quotes that could end it. */
-static void add_name(struct qg_buf *out, const char *name)
+void qg_prompt_add_name(struct qg_buf *out, const char *name, size_t most)
 {
-	size_t size = qg_utf8_cut(name, strlen(name), MAX_NAME);
+	size_t size = qg_utf8_cut(name, strlen(name), most);
 	for (size_t at = 0; at < size;) {
 		size_t used;
 		uint32_t code = qg_utf8_next(name + at, size - at, &used);
@@ -90,16 +89,6 @@ static void add_name(struct qg_buf *out, const char *name)
 		qg_buf_add(out, breaks ? " " : name + at, breaks ? 1 : used);
 		at += used;
 	}
-}
-
-void qg_prompt_add_speech(
-	struct qg_buf *out, const struct qg_message *message, const char *text, size_t size)
-{
-	char alias[QG_ALIAS_SIZE];
-	qg_buf_add_str(out, "「");
-	add_name(out, qg_message_name(message, alias));
-	qg_buf_add_str(out, "」说：\n");
-	fence(out, text, size);
 }
 
 void qg_prompt_add_message(struct qg_buf *out, const char *role, const struct qg_buf *content)
@@ -125,7 +114,7 @@ static void add_material(
 	}
 	qg_buf_add_str(text, "手册里和问题有关的原文：\n");
 	if (turn->faq.size > 0) {
-		fence(text, turn->faq.data, turn->faq.size);
+		qg_prompt_fence(text, turn->faq.data, turn->faq.size);
 	}
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < found[i].count; k++) {
@@ -134,7 +123,7 @@ static void add_material(
 			char *whole = qg_str_printf(
 				"%s › %s\n%s", section->title, section->heading, section->text);
 			if (whole != NULL) {
-				fence(text, whole, strlen(whole));
+				qg_prompt_fence(text, whole, strlen(whole));
 			}
 		}
 	}
@@ -152,9 +141,11 @@ static void add_question(
 	qg_buf_printf(text, "现在是 %04d-%02d-%02d 星期%s %02d:%02d。\n", tm.tm_year + 1900,
 		tm.tm_mon + 1, tm.tm_mday, days[(unsigned)tm.tm_wday % 7], tm.tm_hour, tm.tm_min);
 	for (size_t i = 0; i < turn->request.count; i++) {
-		const struct qg_message *message = turn->request.messages[i];
-		const char *said = message->text != NULL ? message->text : "";
-		qg_prompt_add_speech(text, message, said, strlen(said));
+		qg_prompt_add_said(text, turn, i, true);
+	}
+	if (turn->is_bare) {
+		qg_buf_add_str(
+			text, "（没有另外写字：先用几句话说明上面的内容，再问对方要做什么。）\n");
 	}
 }
 

@@ -1,9 +1,9 @@
-/* turn.c - one turn: commands, handover, FAQ, and what is left to a model (turn_model.c); then one reply of it
- * all (turn_reply.c).
+/* turn.c - one turn: commands, handover, a look at what is attached (turn_media.c), FAQ, and what is left to a model
+ * (turn_model.c); then one reply of it all (turn_reply.c).
  *
  * The steps that need no waiting run in one go, deferred to the loop's next turn so that finished()
- * never comes from inside qg_turn_start(). Only the desk, a search and a model are waited for. A turn writes
- * nothing anywhere: all that shall last leaves with the result, and what was spent by the desk. */
+ * never comes from inside qg_turn_start(). Only the desk, what is attached, a search and a model are waited
+ * for. A turn writes nothing anywhere: all that shall last leaves with the result, and what was spent by the desk. */
 #include "turn_parts.h"
 
 #include <stdlib.h>
@@ -41,10 +41,12 @@ static void destroy(struct qg_turn *turn)
 	if (turn->at_desk) {
 		turn->request.desk->forget(turn->request.desk, turn);
 	}
+	qg_turn_end_looks(turn);
 	qg_buf_finish(&turn->answer);
 	qg_buf_finish(&turn->faq);
 	qg_strings_finish(&turn->open);
 	json_decref(turn->sources);
+	json_decref(turn->buttons);
 	json_decref(turn->history);
 	json_decref(turn->state);
 	free(turn->messages);
@@ -76,8 +78,34 @@ static void say_simpler(struct qg_turn *turn)
 	}
 }
 
+void qg_turn_say_notes(struct qg_turn *turn)
+{
+	if (turn->notes.size > 0) {
+		qg_turn_say(turn, qg_str_copy(turn->notes.data));
+		turn->notes_said = true;
+	}
+}
+
+/* Where nobody said them while the answer was made. */
+static void put_notes_first(struct qg_turn *turn)
+{
+	if (turn->notes.size == 0 || turn->notes_said) {
+		return;
+	}
+	QG_AUTO(qg_str_free)
+	char *answer = turn->answer.size > 0 ? qg_str_copy(turn->answer.data) : qg_str_copy("");
+	enum qg_status failed = turn->answer.failed;
+	qg_buf_reset(&turn->answer);
+	turn->answer.failed = failed != QG_OK || answer != NULL ? failed : QG_NO_MEMORY;
+	qg_turn_say_notes(turn);
+	if (answer != NULL && answer[0] != '\0') {
+		qg_turn_say(turn, qg_str_copy(answer));
+	}
+}
+
 void qg_turn_finish(struct qg_turn *turn, const char *way, bool remember)
 {
+	put_notes_first(turn);
 	say_simpler(turn);
 	qg_state_end(turn);
 	struct qg_reply *reply = turn->answer.size > 0 ? qg_turn_make_reply(turn) : NULL;
@@ -132,10 +160,10 @@ static void keep_paused(struct qg_turn *turn)
 	qg_turn_finish(turn, "paused", false);
 }
 
-static bool is_empty(const struct qg_message *message)
+static bool is_blank(const char *text)
 {
 	uint32_t codes[8];
-	size_t count = message->text != NULL ? qg_text_codes(message->text, codes, 8) : 0;
+	size_t count = text != NULL ? qg_text_codes(text, codes, 8) : 0;
 	for (size_t i = 0; i < count; i++) {
 		if (codes[i] > ' ') {
 			return false;
@@ -148,12 +176,6 @@ static bool is_empty(const struct qg_message *message)
 static void greet(struct qg_turn *turn)
 {
 	const struct qg_role *role = turn->request.role;
-	const struct qg_message *last = qg_turn_last(turn);
-	if (json_array_size(last->attachments) > 0) {
-		qg_turn_say(turn, qg_role_words(role, "not_text", NULL));
-		qg_turn_finish(turn, "command", false);
-		return;
-	}
 	if (turn->request.history == NULL || turn->request.history[0] == '\0') {
 		qg_turn_say(turn, role->greeting[0] != '\0'
 					  ? qg_str_copy(role->greeting)
@@ -161,6 +183,7 @@ static void greet(struct qg_turn *turn)
 	}
 	QG_AUTO(qg_str_free) char *suggested = qg_role_suggested(role);
 	qg_turn_say(turn, qg_role_words(role, "empty_message", "suggestions", suggested, NULL));
+	qg_turn_add_suggestions(turn);
 	qg_turn_finish(turn, "command", false);
 }
 
@@ -181,19 +204,49 @@ static bool was_anything_asked(const struct qg_turn *turn)
 	return any;
 }
 
-static void answer(struct qg_turn *turn)
+/* What a message asks: its words, or, written under another message without any, that one. NULL: nothing. A call for
+ * a person is sought in the words alone: what is quoted may be our own sentence that tells how to call one. */
+static const char *question_of(const struct qg_message *message)
 {
-	bool empty = true, good = true;
+	const char *quote = json_array_size(message->attachments) == 0 ? message->quote : NULL;
+	const char *text = !is_blank(message->text) ? message->text : quote;
+	return is_blank(text) ? NULL : text;
+}
+
+/* Gathers what is asked; *any_out: whether it is anything at all. A question about what was sent along is none for the
+ * FAQ where a model reads it. */
+static bool gather(struct qg_turn *turn, bool for_model, bool *any_out)
+{
+	bool good = true;
+	*any_out = false;
 	for (size_t i = 0; i < turn->request.count && good; i++) {
-		const struct qg_message *message = turn->request.messages[i];
-		if (turn->asked[i] && !is_empty(message)) {
-			empty = false;
-			good = qg_turn_ask_faq(turn, message->text);
+		const char *text = turn->asked[i] ? question_of(turn->request.messages[i]) : NULL;
+		if (text != NULL) {
+			*any_out = true;
+			good = for_model ? qg_turn_leave_open(turn, text)
+					 : qg_turn_ask_faq(turn, text);
 		}
 	}
-	if (!good) {
+	return good;
+}
+
+void qg_turn_answer(struct qg_turn *turn)
+{
+	bool any, documents = qg_turn_has_documents(turn);
+	bool for_model = (documents || turn->image_count > 0) && qg_turn_has_model(turn);
+	if (!gather(turn, for_model, &any)) {
 		qg_turn_fail(turn, QG_NO_MEMORY, "out of memory");
-	} else if (empty) {
+		return;
+	}
+	if (documents && !for_model) {
+		qg_turn_note_documents(turn);
+	}
+	turn->is_bare = !any;
+	if (for_model) {
+		qg_turn_think(turn);
+	} else if (!any && turn->look_count > 0) {
+		qg_turn_finish(turn, "media", documents);
+	} else if (!any) {
 		greet(turn);
 	} else if (turn->open.count == 0 && turn->faq.size > 0) {
 		finish_faq(turn);
@@ -216,7 +269,7 @@ void qg_turn_proceed(struct qg_turn *turn)
 		qg_handover_do(turn);
 		qg_turn_finish(turn, "handover", true);
 	} else {
-		answer(turn);
+		qg_turn_look(turn);
 	}
 }
 

@@ -50,10 +50,13 @@ static bool try_clauses(struct qg_turn *turn, const char *question)
 	return all;
 }
 
-/* A text of pages is no FAQ, and its beginning says what to search for; a model gets all of it. */
-static bool open_long_text(struct qg_turn *turn, const char *text, size_t size)
+bool qg_turn_leave_open(struct qg_turn *turn, const char *text)
 {
-	QG_AUTO(qg_str_free) char *start = qg_str_copy_n(text, qg_utf8_cut(text, size, MAX_TEXT));
+	if (turn->open.count >= QG_MAX_QUESTIONS) {
+		return true;
+	}
+	size_t size = qg_utf8_cut(text, strlen(text), MAX_TEXT);
+	QG_AUTO(qg_str_free) char *start = qg_str_copy_n(text, size);
 	return start != NULL && qg_strings_add(&turn->open, start) == QG_OK;
 }
 
@@ -72,9 +75,9 @@ static bool try_question(
 
 bool qg_turn_ask_faq(struct qg_turn *turn, const char *text)
 {
-	size_t size = strlen(text);
-	if (size > MAX_TEXT) {
-		return turn->open.count >= QG_MAX_QUESTIONS || open_long_text(turn, text, size);
+	if (strlen(text) > MAX_TEXT) {
+		/* a text of pages is no FAQ, and its beginning says what to search for; a model gets all of it */
+		return qg_turn_leave_open(turn, text);
 	}
 	if (try_faq(turn, text) || try_clauses(turn, text)) {
 		return true;

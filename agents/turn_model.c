@@ -9,17 +9,26 @@
 #include "text.h"
 
 #define MAX_QUESTION (64 * 1024) /* bytes of a question to a model */
-#define BUSY_MS 8000		 /* nobody waits longer without a word */
+#define OFFLINE "offline"
+#define BUSY_MS 8000 /* nobody waits longer without a word */
 
 /* ---- the answer ---- */
+
+/* What stands before the first words of an answer: a quote goes behind what the FAQ said; a model was told it. */
+static void begin_answer(struct qg_turn *turn, bool streams)
+{
+	qg_turn_say_notes(turn);
+	if (!streams) {
+		qg_turn_say_faq(turn);
+	}
+	qg_buf_add_str(&turn->answer, turn->answer.size > 0 ? "\n\n" : "");
+}
 
 static void on_chunk(void *arg, const char *data, size_t size, bool streams)
 {
 	struct qg_turn *turn = arg;
-	if (!streams && turn->answer.size == 0) {
-		qg_turn_say_faq(
-			turn); /* a quote goes behind what the FAQ said; a model was told it */
-		qg_buf_add_str(&turn->answer, turn->answer.size > 0 ? "\n\n" : "");
+	if (turn->answer.size == 0) {
+		begin_answer(turn, streams);
 	}
 	if (turn->answer.size + size > QG_ANSWER_MAX) {
 		turn->cut = true; /* the rest of an endless answer is not worth a failure */
@@ -58,8 +67,16 @@ static void end_missed(struct qg_turn *turn)
 	bool stands_in = turn->request.force_model == NULL &&
 			 qg_lineup_talks(turn->request.config, turn->request.bot,
 				 turn->request.endpoints) != NULL;
+	bool documents = qg_turn_has_documents(turn);
+	if (documents) { /* nobody read them; and the handbook need not know what they say */
+		qg_turn_note_documents(turn);
+	}
+	if (documents && turn->open.count == 0) {
+		qg_turn_finish(turn, "media", true);
+		return;
+	}
 	if (turn->faq.size == 0) {
-		qg_handover_miss(turn, !stands_in);
+		qg_handover_miss(turn, !stands_in && !documents);
 		qg_turn_finish(turn, turn->handed_over ? "handover" : "offline", true);
 		return;
 	}
@@ -96,6 +113,7 @@ static void keep_model(struct qg_turn *turn, const struct qg_chain_end *end)
 static void withdraw(struct qg_turn *turn)
 {
 	qg_buf_reset(&turn->answer);
+	turn->notes_said = false;
 	qg_turn_say_faq(turn);
 	qg_turn_say(turn, qg_role_words(turn->request.role, "withdrawn", NULL));
 	qg_turn_finish(turn, "withdrawn", true);
@@ -119,15 +137,35 @@ static void end_answered(struct qg_turn *turn, const struct qg_model_result *res
 	qg_turn_finish(turn, result->generated ? "model" : "offline", true);
 }
 
+/* Nobody who sees could answer: the asker hears it, and what was asked beside the pictures goes to all. */
+static void go_on_blind(struct qg_turn *turn, enum qg_model_error error)
+{
+	qg_turn_drop_pictures(turn);
+	qg_turn_note(turn, qg_role_words(turn->request.role, "picture_failed", NULL));
+	free(turn->question);
+	free(turn->messages);
+	turn->question = turn->messages = NULL;
+	if (error == QG_MODEL_FILTERED) {
+		turn->only = OFFLINE; /* no other service gets what one refused */
+	}
+	if (turn->open.count > 0 || qg_turn_has_documents(turn)) {
+		qg_turn_think(turn);
+	} else {
+		qg_turn_finish(turn, "media", true);
+	}
+}
+
 static void on_ended(void *arg, const struct qg_chain_end *end)
 {
 	struct qg_turn *turn = arg;
 	const struct qg_model_result *result = end->result;
 	turn->chain = NULL;
 	turn->bill = *end->bill;
-	turn->limited = end->limited;
+	turn->limited |= end->limited;
 	if (end->status != QG_OK) {
 		qg_turn_fail(turn, end->status, qg_status_text(end->status));
+	} else if (!end->shown && result->error != QG_MODEL_NONE && turn->image_count > 0) {
+		go_on_blind(turn, result->error);
 	} else if (!end->shown && result->error == QG_MODEL_BUDGET) {
 		end_stopped(turn);
 	} else if (!end->shown && result->error != QG_MODEL_NONE) {
@@ -170,17 +208,28 @@ struct qg_payer qg_turn_payer(const struct qg_turn *turn)
 		.user = last->sender};
 }
 
-static void watch_the_clock(struct qg_turn *turn)
+bool qg_turn_has_model(const struct qg_turn *turn)
 {
-	bool talks = turn->request.force_model != NULL ||
-		     qg_lineup_talks(turn->request.config, turn->request.bot,
-			     turn->request.endpoints) != NULL;
-	if (talks && turn->host->draft != NULL) {
+	const struct qg_turn_request *request = &turn->request;
+	return request->force_model != NULL
+		       ? strcmp(request->force_model, OFFLINE) != 0
+		       : qg_lineup_talks(request->config, request->bot, request->endpoints) != NULL;
+}
+
+void qg_turn_watch_the_clock(struct qg_turn *turn)
+{
+	if (turn->busy == NULL && turn->host->draft != NULL) {
 		turn->busy = qg_timer_create(turn->request.loop, say_busy, turn);
+		if (turn->busy != NULL) {
+			qg_timer_start(turn->busy, qg_clock_scaled(BUSY_MS));
+		}
 	}
-	if (turn->busy != NULL) {
-		qg_timer_start(turn->busy, qg_clock_scaled(BUSY_MS));
-	}
+}
+
+/* Who alone is asked; NULL: the bot's models in their order. */
+static const char *only_one(const struct qg_turn *turn)
+{
+	return turn->only != NULL ? turn->only : turn->request.force_model;
 }
 
 static void ask_models(struct qg_turn *turn)
@@ -197,12 +246,17 @@ static void ask_models(struct qg_turn *turn)
 		.tokens = turn->prompt_tokens,
 		.history_tokens = turn->history_tokens,
 		.max_tokens = turn->request.bot->answer_tokens,
+		.images = turn->images,
+		.image_count = turn->image_count,
 	};
 	struct qg_chain_request request = {.loop = turn->request.loop,
 		.payer = qg_turn_payer(turn),
-		.force = turn->request.force_model,
-		.ask = &turn->ask};
-	watch_the_clock(turn);
+		.force = only_one(turn),
+		.ask = &turn->ask,
+		.spent = turn->bill};
+	if (qg_turn_has_model(turn)) {
+		qg_turn_watch_the_clock(turn);
+	}
 	turn->chain = qg_chain_start(&request, &host, turn);
 	if (turn->chain == NULL) {
 		qg_turn_fail(turn, QG_NO_MEMORY, "out of memory");
@@ -226,6 +280,7 @@ static char *join(const struct qg_strings *questions)
 {
 	struct qg_buf text;
 	qg_buf_init(&text, MAX_QUESTION + QG_MAX_QUESTIONS);
+	qg_buf_add_str(&text, "");
 	for (size_t i = 0; i < questions->count; i++) {
 		qg_buf_printf(&text, "%s%s", i > 0 ? "\n" : "", questions->items[i]);
 	}
@@ -240,8 +295,12 @@ void qg_turn_think(struct qg_turn *turn)
 		return;
 	}
 	if (!qg_lineup_wants_prompt(turn->request.config, turn->request.bot,
-		    turn->request.endpoints, turn->request.force_model)) {
+		    turn->request.endpoints, only_one(turn))) {
 		ask_models(turn);
+		return;
+	}
+	if (turn->open.count == 0) { /* only what is attached: the handbook does not know it */
+		on_found(turn, QG_OK, NULL, 0);
 		return;
 	}
 	turn->lookup = qg_lookup_start(

@@ -11,6 +11,26 @@
 #define QG_ANSWER_MAX                                                                              \
 	(192 * 1024) /* bytes of an answer, so that a reply with all around it stays in bounds */
 
+/* One attachment of the batch, and what came of it. */
+struct qg_look {
+	struct qg_turn *turn;
+	size_t message; /* whose it is: index in the batch */
+	const json_t *attachment;
+	enum { QG_LOOK_WAITS, QG_LOOK_OPEN, QG_LOOK_DONE } state;
+	enum qg_status status;
+	bool is_picture;
+	bool is_quoted;	 /* of the message that was quoted */
+	bool is_foreign; /* nobody here can look at such a thing */
+	bool is_blind;	 /* a picture, and no model that sees */
+	char *name;	 /* NULL: not told */
+	char *text;	 /* of a document */
+	size_t size;
+	size_t characters;   /* of all of it */
+	bool is_cut;	     /* text is not all of it */
+	char *type, *base64; /* of a picture */
+	size_t base64_size;
+};
+
 struct qg_turn {
 	struct qg_turn_request request;
 	const struct qg_turn_host *host;
@@ -52,7 +72,18 @@ struct qg_turn {
 	struct qg_timer *busy; /* until something must be heard */
 	char *busy_words;
 
-	bool *asked;	    /* which messages are no commands */
+	bool *asked; /* which messages are no commands */
+	struct qg_look *looks;
+	size_t look_count, look_next, looks_open;
+	bool looks_left_out;			/* there were more */
+	bool sees;				/* one of the bot's models does */
+	bool is_bare;				/* something was sent without a word */
+	struct qg_image images[QG_IMAGES_MOST]; /* of ask; borrowed from looks */
+	size_t image_count;
+	struct qg_buf notes; /* what is said before the answer */
+	bool notes_said;
+	const char *only; /* the one who is asked from now on; NULL: as the request says */
+	json_t *buttons;
 	bool at_desk;	    /* a question to the desk is open */
 	bool wants_figures; /* /usage */
 	char code[8];	    /* /绑定: six digits; "" for none */
@@ -67,6 +98,10 @@ void qg_turn_finish(struct qg_turn *turn, const char *way, bool remember);
 void qg_turn_fail(struct qg_turn *turn, enum qg_status status, const char *words);
 /* What is left when commands were carried out and the desk was asked. */
 void qg_turn_proceed(struct qg_turn *turn);
+/* What is left when all was looked at that is attached. */
+void qg_turn_answer(struct qg_turn *turn);
+/* Says what is to be said before the answer. */
+void qg_turn_say_notes(struct qg_turn *turn);
 /* Says what the FAQ found. */
 void qg_turn_say_faq(struct qg_turn *turn);
 
@@ -74,6 +109,10 @@ void qg_turn_say_faq(struct qg_turn *turn);
 
 /* Gives the open questions to the bot's models. */
 void qg_turn_think(struct qg_turn *turn);
+/* After a while without a word the asker hears that it takes time. */
+void qg_turn_watch_the_clock(struct qg_turn *turn);
+/* Whether there is somebody to talk: not only the search in the handbook. */
+bool qg_turn_has_model(const struct qg_turn *turn);
 /* Whose calls they are. */
 struct qg_payer qg_turn_payer(const struct qg_turn *turn);
 
@@ -83,8 +122,31 @@ struct qg_payer qg_turn_payer(const struct qg_turn *turn);
 struct qg_reply *qg_turn_make_reply(struct qg_turn *turn);
 /* Tells the desk of an answer that needed no model, where one is there that would have been asked. */
 void qg_turn_note_saved(struct qg_turn *turn, const char *way);
+/* A button that asks this question; none where it does not fit on one. */
+void qg_turn_add_button(struct qg_turn *turn, const char *question);
+/* Buttons for some of the role's suggestions. */
+void qg_turn_add_suggestions(struct qg_turn *turn);
 /* "1,234". out: 32 bytes. */
 const char *qg_turn_number(int64_t number, char out[32]);
+
+/* ---- turn_media.c ---- */
+
+/* Looks at what is attached, then goes on with qg_turn_answer(), at once where there is nothing. */
+void qg_turn_look(struct qg_turn *turn);
+/* Whether it was read, and is a document or a picture. */
+bool qg_look_has_text(const struct qg_look *look);
+bool qg_look_has_picture(const struct qg_look *look);
+/* The file's name; "" for none. */
+const char *qg_look_name(const struct qg_look *look);
+bool qg_turn_has_documents(const struct qg_turn *turn);
+/* Adds a line to the notes, each once. Takes text; NULL counts as no memory. */
+void qg_turn_note(struct qg_turn *turn, char *text);
+/* Notes how the documents begin, for who has no model to read them. */
+void qg_turn_note_documents(struct qg_turn *turn);
+/* Nobody looks at the pictures any more. */
+void qg_turn_drop_pictures(struct qg_turn *turn);
+/* Frees them all, forgets what is still under way. */
+void qg_turn_end_looks(struct qg_turn *turn);
 
 /* ---- turn_desk.c ---- */
 
@@ -98,6 +160,8 @@ bool qg_turn_ask_desk(struct qg_turn *turn);
 /* Answers into turn->faq what the FAQ knows of a message, puts the rest into turn->open. false: no
  * memory. */
 bool qg_turn_ask_faq(struct qg_turn *turn, const char *text);
+/* Leaves a message to the model as it stands: the FAQ does not know what is attached to it. false: no memory. */
+bool qg_turn_leave_open(struct qg_turn *turn, const char *text);
 
 /* ---- state.c: what a conversation remembers about each asker ---- */
 
@@ -160,10 +224,22 @@ void qg_history_join(const char *history, struct qg_buf *out, struct qg_token_co
 /* The messages of a prompt as qg_ask wants them: history, then what was found, sender, time and
  * question, all people's words fenced. Yours to free; NULL for no memory. Sets prompt_tokens. */
 char *qg_prompt_messages(struct qg_turn *turn, const struct qg_found *found, size_t found_count);
+#define QG_FENCE "│ " /* stands before every line that others wrote */
+/* Appends text with the mark before each of its lines. */
+void qg_prompt_fence(struct qg_buf *out, const char *text, size_t size);
+#define QG_NAME_SHOWN 60       /* bytes of a person's name */
+#define QG_FILE_NAME_SHOWN 150 /* of a file's */
+/* Appends a name for our own line: at most so many bytes of it, without what could end it. */
+void qg_prompt_add_name(struct qg_buf *out, const char *name, size_t most);
+/* Appends {"role":...,"content":...}. */
+void qg_prompt_add_message(struct qg_buf *out, const char *role, const struct qg_buf *content);
+
+/* ---- prompt_said.c ---- */
+
 /* Appends what a message's sender says, fenced: the first size bytes of text. */
 void qg_prompt_add_speech(
 	struct qg_buf *out, const struct qg_message *message, const char *text, size_t size);
-/* Appends {"role":...,"content":...}. */
-void qg_prompt_add_message(struct qg_buf *out, const char *role, const struct qg_buf *content);
+/* Appends what a message of the batch brings, fenced; whole: all of it, else what is remembered. */
+void qg_prompt_add_said(struct qg_buf *out, const struct qg_turn *turn, size_t index, bool whole);
 
 #endif

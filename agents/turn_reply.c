@@ -11,6 +11,10 @@
 #include "qg/crypto.h"
 #include "text.h"
 
+#define BUTTON_TEXT 60 /* bytes on a button */
+#define BUTTON_VALUE 1000
+#define SUGGESTED 4 /* buttons: a short look, not a menu */
+
 const char *qg_turn_number(int64_t number, char out[32])
 {
 	char digits[24];
@@ -130,7 +134,52 @@ void qg_turn_note_saved(struct qg_turn *turn, const char *way)
 	}
 }
 
+/* ---- buttons ---- */
+
+void qg_turn_add_button(struct qg_turn *turn, const char *question)
+{
+	size_t size = strlen(question);
+	bool fits = size <= BUTTON_TEXT;
+	if (size == 0 || size > BUTTON_VALUE) {
+		return;
+	}
+	QG_AUTO(qg_str_free)
+	char *text = fits ? qg_str_copy(question)
+			  : qg_str_printf("%.*s…",
+				    (int)qg_utf8_cut(question, size, BUTTON_TEXT - strlen("…")),
+				    question);
+	if (turn->buttons == NULL) {
+		turn->buttons = json_array();
+	}
+	json_array_append_new(
+		turn->buttons, json_pack("{s:s, s:s}", "text", text, "value", question));
+}
+
+void qg_turn_add_suggestions(struct qg_turn *turn)
+{
+	const struct qg_strings *suggestions = &turn->request.role->suggestions;
+	for (size_t i = 0; i < suggestions->count && i < SUGGESTED; i++) {
+		qg_turn_add_button(turn, suggestions->items[i]);
+	}
+}
+
 /* ---- the reply ---- */
+
+/* The handles of earlier messages of the batch: where they show as open, this reply closes them. */
+static bool fill_handles(const struct qg_turn *turn, struct qg_reply *reply)
+{
+	for (size_t i = 0; i + 1 < turn->request.count; i++) {
+		const char *handle = turn->request.messages[i]->handle;
+		if (handle == NULL || qg_str_equal(handle, reply->handle)) {
+			continue;
+		}
+		reply->handles = reply->handles != NULL ? reply->handles : json_array();
+		if (json_array_append_new(reply->handles, json_string(handle)) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
 
 static bool fill_ids(const struct qg_turn *turn, struct qg_reply *reply)
 {
@@ -183,12 +232,13 @@ struct qg_reply *qg_turn_make_reply(struct qg_turn *turn)
 	}
 	reply->text = qg_utf8_clean(turn->answer.data, turn->answer.size);
 	reply->sources = json_array_size(turn->sources) > 0 ? json_incref(turn->sources) : NULL;
+	reply->buttons = json_array_size(turn->buttons) > 0 ? json_incref(turn->buttons) : NULL;
 	reply->stored_at = turn->request.stored_at != NULL
 				   ? turn->request.stored_at[turn->request.count - 1]
 				   : turn->now;
 	reply->first_at = turn->first_at;
-	if (reply->text == NULL || !fill_ids(turn, reply) || !fill_usage(turn, reply) ||
-		!fill_label(turn, reply)) {
+	if (reply->text == NULL || !fill_ids(turn, reply) || !fill_handles(turn, reply) ||
+		!fill_usage(turn, reply) || !fill_label(turn, reply)) {
 		qg_reply_destroy(reply);
 		return NULL;
 	}

@@ -20,7 +20,10 @@ static const char *const needed[] = {"help", "help_admin", "about", "about_offli
 	"group_enabled", "group_disabled", "group_by_config", "group_only", "bind_done",
 	"bind_wrong", "bind_not_here", "stopped_at_limit", "limit_simpler", "footnote_tokens",
 	"footnote_full", "usage_line", "usage_user_day", "usage_user_month", "usage_chat_day",
-	"usage_chat_month", "usage_bot_month", "usage_saved"};
+	"usage_chat_month", "usage_bot_month", "usage_saved", "media_file", "media_this_file",
+	"media_this_picture", "media_expired", "media_too_large", "media_unsupported",
+	"media_damaged", "media_no_text", "media_timeout", "media_away", "media_cut",
+	"media_too_many", "file_read", "picture_blind", "picture_failed"};
 
 void qg_words_check(const struct qg_tree *tree, struct qg_problems *problems)
 {

@@ -9,10 +9,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "qg/document.h"
 
 /* Verbs of the contract that come with later parts: refused by name, with their place in the list. */
-static const struct qg_verb doctor_verb = {
-	"doctor", "[--data]", "体检凭据、权限、连接、模型 · checks credentials, links, models"};
 static const struct qg_verb records_verb = {
 	"records", "BOT [TYPE] [--csv]", "机器人记下的内容 · what the bot wrote down"};
 static const struct qg_verb backup_verb = {"backup", "FILE", "备份数据 · saves all data"};
@@ -38,9 +37,10 @@ static const struct qg_verb *const verbs[] = {
 	&qg_cli_chat,
 	&qg_cli_test,
 	&qg_cli_usage,
+	&qg_cli_say_verb,
 	&qg_cli_queue,
+	&qg_cli_doctor,
 	&qg_cli_version,
-	&doctor_verb,
 	&records_verb,
 	&backup_verb,
 	&restore_verb,
@@ -173,6 +173,9 @@ static int dispatch(struct qg_cli *cli)
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], QG_DOCUMENT_CHILD) == 0) {
+		return qg_document_child(argc, argv);
+	}
 	signal(SIGPIPE, SIG_IGN);
 	char **words = calloc((size_t)argc + 1, sizeof(*words));
 	if (!words) {

@@ -37,13 +37,18 @@ static void add_system(const struct qg_model_call *call, struct qg_buf *out)
 	qg_buf_add_str(out, "}]");
 }
 
-static void body(const struct qg_model_call *call, bool plain, struct qg_buf *out)
+static const struct qg_wire_image image = {
+	",{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"", "\",\"data\":\"",
+	"\"}}"};
+
+static void body(const struct qg_model_call *call, bool plain, struct qg_wire_body *whole)
 {
+	struct qg_buf *out = &whole->text;
 	qg_buf_add_str(out, "{\"model\":");
 	qg_wire_add_string(out, qg_endpoint_model(call->endpoint));
 	add_system(call, out);
 	qg_buf_add_str(out, ",\"messages\":[");
-	qg_wire_add_messages(call->ask, out);
+	qg_wire_add_messages(call->ask, &image, whole);
 	qg_buf_add_str(out, "],\"stream\":true");
 	if (call->ask->max_tokens <= 0) { /* this form demands one */
 		qg_buf_printf(out, ",\"max_tokens\":%d", DEFAULT_TOKENS);

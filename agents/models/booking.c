@@ -11,6 +11,7 @@
 
 #include "budget.h"
 #include "meter.h"
+#include "presets.h"
 #include "qg/clock.h"
 #include "qg/crypto.h"
 #include "tokens.h"
@@ -105,7 +106,9 @@ bool qg_booking_prepare(struct qg_booking *booking, const struct qg_payer *payer
 	struct qg_call *call = &booking->call;
 	booking->raw =
 		ask->tokens > 0 ? ask->tokens : qg_tokens_estimate(ask->text, strlen(ask->text));
-	call->estimate.input = qg_lane_expect(payer->endpoints, lane, booking->raw);
+	booking->sees = ask->image_count > 0;
+	call->estimate.input = qg_lane_expect(payer->endpoints, lane, booking->raw) +
+			       (int64_t)ask->image_count * qg_endpoint_image_tokens(endpoint);
 	call->estimate.output = ask->max_tokens;
 	bool priced = qg_endpoints_price(
 		payer->endpoints, model, endpoint, call->at, call->estimate.input, &call->price);
@@ -193,7 +196,9 @@ void qg_booking_close(struct qg_booking *booking, const struct qg_lane *lane,
 	end.estimated = result == NULL || !result->has_usage;
 	if (!end.estimated) {
 		end.tokens = result->tokens;
-		qg_lane_learn(payer->endpoints, lane, booking->raw, end.tokens.input);
+		if (!booking->sees) { /* a picture's tokens say nothing about those of a text */
+			qg_lane_learn(payer->endpoints, lane, booking->raw, end.tokens.input);
+		}
 	} else if (may_be_charged(booking, result)) {
 		end.tokens.input = call->estimate.input;
 		end.tokens.reasoning = result != NULL ? result->tokens.reasoning : 0;

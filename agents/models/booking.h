@@ -29,7 +29,8 @@ struct qg_booking {
 	const struct qg_model_config *endpoint;
 	struct qg_call call;
 	char key[80];
-	int64_t raw;  /* the estimate of its input before experience corrected it */
+	int64_t raw;  /* the estimate of its text before experience corrected it */
+	bool sees;    /* pictures go with it */
 	int64_t seen; /* thousandths of a token of what came */
 	uint64_t begun_us, first_us;
 	bool granted; /* the desk wrote its row: it must be closed */

@@ -72,6 +72,11 @@ struct qg_chain {
 
 /* ---- who is asked ---- */
 
+static bool has_pictures(const struct qg_chain *chain)
+{
+	return chain->request.ask->image_count > 0;
+}
+
 /* Why an endpoint of the chain is passed over; NULL: it may be asked. */
 static const char *obstacle(struct qg_chain *chain)
 {
@@ -79,11 +84,14 @@ static const char *obstacle(struct qg_chain *chain)
 	if (chain->below > 0 && qg_lineup_rank(chain->endpoint) >= chain->below) {
 		return "not cheaper than what the budget refused";
 	}
-	if (qg_endpoint_is_abroad(chain->endpoint) && payer->bot->abroad != 1) {
+	if (!qg_lineup_may_ask(payer->bot, chain->endpoint)) {
 		return "it is abroad, which `abroad: allowed` does not permit for this bot";
 	}
 	if (chain->calls >= MAX_CALLS) {
 		return "enough was tried";
+	}
+	if (has_pictures(chain) && !qg_endpoint_sees(chain->endpoint)) {
+		return "it does not see pictures";
 	}
 	return NULL;
 }
@@ -111,7 +119,7 @@ static bool choose(struct qg_chain *chain, const char *name)
 		return false;
 	}
 	if (chain->endpoint == NULL) {
-		return true;
+		return !has_pictures(chain);
 	}
 	const char *why = obstacle(chain);
 	if (why != NULL) {
@@ -403,7 +411,9 @@ static void go_on(struct qg_chain *chain, const struct qg_model_result *result)
 		chain->next =
 			bot->models.count; /* no other service gets what one refused; ours may */
 		advance(chain);
-	} else if (qg_model_error_fails_over(result->error)) {
+	} else if (qg_model_error_fails_over(result->error) ||
+		   (has_pictures(chain) && result->error == QG_MODEL_REQUEST)) {
+		/* what one service refuses of a picture (its size, its kind) another may take */
 		advance(chain);
 	} else {
 		end(chain);
@@ -490,6 +500,7 @@ struct qg_chain *qg_chain_start(
 	chain->request = *request;
 	chain->host = host;
 	chain->arg = arg;
+	chain->bill = request->spent;
 	chain->outcome = (struct qg_model_result){
 		.error = QG_MODEL_MODEL, .words = "no model could be asked"};
 	chain->timer = qg_timer_create(request->loop, fire, chain);

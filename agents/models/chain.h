@@ -9,8 +9,9 @@ struct qg_chain;
 struct qg_chain_request {
 	struct qg_loop *loop;
 	struct qg_payer payer;
-	const char *force; /* that endpoint alone; NULL: the bot's */
-	const struct qg_ask *ask;
+	const char *force;	  /* that endpoint alone; NULL: the bot's */
+	const struct qg_ask *ask; /* with pictures: only who sees is asked, and offline does not */
+	struct qg_bill spent;	  /* by the turn before */
 };
 
 struct qg_chain_end {

@@ -11,6 +11,7 @@
 #include "qg/str.h"
 
 #define MAX_CANDIDATES 128
+#define IMAGE_TOKENS 4096 /* of a picture, where nothing is known of the model */
 
 const struct qg_provider *qg_provider_find(const char *name)
 {
@@ -81,6 +82,19 @@ const char *qg_endpoint_base_url(const struct qg_model_config *endpoint)
 		return endpoint->base_url;
 	}
 	return provider != NULL ? provider->base_url : NULL;
+}
+
+bool qg_endpoint_sees(const struct qg_model_config *endpoint)
+{
+	const char *model = qg_endpoint_model(endpoint);
+	bool known = model != NULL && qg_words_have(qg_endpoint_quirks(endpoint)->sees, model);
+	return endpoint->vision || (known && !endpoint->blind);
+}
+
+int64_t qg_endpoint_image_tokens(const struct qg_model_config *endpoint)
+{
+	unsigned most = qg_endpoint_quirks(endpoint)->image_tokens;
+	return most > 0 ? most : IMAGE_TOKENS;
 }
 
 /* The host of a URL, without the brackets of an IPv6 address. */

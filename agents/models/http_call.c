@@ -22,7 +22,8 @@
 #define CONNECT_MS 8000
 #define FIRST_BYTE_MS 30000
 #define THINKING_MS 60000 /* the first byte of a model that always thinks */
-#define SILENT_MS 60000	  /* between two events that carry something */
+#define SLOW_LINE 100 /* bytes a ms: pictures may take so long on their way before the first byte */
+#define SILENT_MS 60000 /* between two events that carry something */
 #define TOTAL_MS 600000
 #define LINGER_MS 200	      /* for the end of the body behind [DONE] */
 #define LINGER_FINISH_MS 3000 /* for usage and [DONE] behind the reason of the end */
@@ -70,6 +71,7 @@ static void free_parts(struct qg_http_call *s)
 	qg_timer_destroy(s->timer);
 	s->timer = NULL;
 	qg_answer_finish(&s->answer);
+	qg_buf_finish(&s->body.text);
 	qg_buf_finish(&s->refused);
 }
 
@@ -356,37 +358,74 @@ static void list_headers(const struct qg_buf *lines, const char *headers[QG_HTTP
 	headers[number] = NULL;
 }
 
+/* The text with the pictures between: their bytes, megabytes, are sent from where they are. */
+static size_t list_pieces(const struct qg_http_call *s, struct qg_fetch_piece *pieces)
+{
+	const struct qg_ask *ask = s->call->ask;
+	const struct qg_buf *text = &s->body.text;
+	size_t count = 0, from = 0;
+	for (size_t i = 0; i < s->body.cut_count; i++) {
+		const struct qg_image *image = &ask->images[i];
+		pieces[count++] =
+			(struct qg_fetch_piece){text->data + from, s->body.cuts[i] - from};
+		pieces[count++] = (struct qg_fetch_piece){image->base64, image->base64_size};
+		from = s->body.cuts[i];
+	}
+	pieces[count++] = (struct qg_fetch_piece){text->data + from, text->size - from};
+	return count;
+}
+
+static unsigned first_byte_ms(const struct qg_http_call *s)
+{
+	const struct qg_ask *ask = s->call->ask;
+	bool thinks = qg_endpoint_model_quirk(s->call->endpoint)->always_thinks;
+	size_t ms = thinks ? THINKING_MS : FIRST_BYTE_MS;
+	for (size_t i = 0; i < ask->image_count; i++) {
+		ms += ask->images[i].base64_size / SLOW_LINE;
+	}
+	return (unsigned)(ms < TOTAL_MS ? ms : TOTAL_MS);
+}
+
+/* The text of a body without pictures is copied by the client; of one with them it stays until the end. */
 static bool start(struct qg_http_call *s)
 {
 	struct qg_model_call *call = s->call;
 	const struct qg_model_config *endpoint = call->endpoint;
-	QG_AUTO(qg_buf_finish) struct qg_buf url, lines, body;
+	QG_AUTO(qg_buf_finish) struct qg_buf url, lines;
 	qg_buf_init(&url, 4096);
 	qg_buf_init(&lines, 16384);
-	qg_buf_init(&body, MAX_REQUEST);
+	qg_buf_finish(&s->body.text);
+	s->body = (struct qg_wire_body){.cut_count = 0};
+	qg_buf_init(&s->body.text, MAX_REQUEST);
 	s->wire->url(qg_endpoint_base_url(endpoint), &url);
 	static const char common[] = "Content-Type: application/json\0Accept: text/event-stream";
 	qg_buf_add(&lines, common, sizeof(common));
 	s->wire->headers(endpoint, &lines);
-	s->wire->body(call, s->plain, &body);
-	if (url.failed != QG_OK || lines.failed != QG_OK || body.failed != QG_OK) {
+	s->wire->body(call, s->plain, &s->body);
+	if (url.failed != QG_OK || lines.failed != QG_OK || s->body.text.failed != QG_OK) {
 		return false;
 	}
 	const char *headers[QG_HTTP_CALL_HEADERS + 1];
 	list_headers(&lines, headers);
+	struct qg_fetch_piece pieces[2 * QG_IMAGES_MOST + 1];
+	bool split = s->body.cut_count > 0;
 	const struct qg_fetch_request request = {.method = "POST",
 		.url = url.data,
 		.headers = headers,
-		.body = body.data,
-		.body_size = body.size,
+		.body = split ? NULL : s->body.text.data,
+		.body_size = split ? 0 : s->body.text.size,
+		.pieces = split ? pieces : NULL,
+		.piece_count = split ? list_pieces(s, pieces) : 0,
 		.most = MAX_ANSWER,
 		.http1 = qg_str_equal(endpoint->http_version, "1.1"),
 		.connect_ms = CONNECT_MS,
-		.first_byte_ms = qg_endpoint_model_quirk(endpoint)->always_thinks ? THINKING_MS
-										  : FIRST_BYTE_MS,
+		.first_byte_ms = first_byte_ms(s),
 		.idle_ms = SILENT_MS,
 		.total_ms = TOTAL_MS};
 	s->fetch = qg_fetch_start(call->http, &request, &fetch_host, s);
+	if (!split) {
+		qg_buf_finish(&s->body.text);
+	}
 	return s->fetch != NULL;
 }
 

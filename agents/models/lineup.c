@@ -62,3 +62,24 @@ const struct qg_model_config *qg_lineup_talks(const struct qg_config *config,
 	}
 	return NULL;
 }
+
+bool qg_lineup_may_ask(const struct qg_bot_config *bot, const struct qg_model_config *endpoint)
+{
+	return bot->abroad == 1 || !qg_endpoint_is_abroad(endpoint);
+}
+
+bool qg_lineup_sees(const struct qg_config *config, const struct qg_bot_config *bot,
+	const struct qg_endpoints *endpoints, const char *force)
+{
+	const char *name;
+	for (size_t i = 0; (name = qg_lineup_name(bot, force, i)) != NULL; i++) {
+		const struct qg_model_config *endpoint;
+		const struct qg_model *model =
+			qg_lineup_service(config, bot, endpoints, name, &endpoint);
+		if (model != NULL && model->talks && endpoint != NULL &&
+			qg_endpoint_sees(endpoint) && qg_lineup_may_ask(bot, endpoint)) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -19,5 +19,10 @@ bool qg_lineup_wants_prompt(const struct qg_config *config, const struct qg_bot_
 /* The bot's first endpoint that talks; NULL for none. */
 const struct qg_model_config *qg_lineup_talks(const struct qg_config *config,
 	const struct qg_bot_config *bot, const struct qg_endpoints *endpoints);
+/* Whether one that talks takes pictures and may get them. */
+bool qg_lineup_sees(const struct qg_config *config, const struct qg_bot_config *bot,
+	const struct qg_endpoints *endpoints, const char *force);
+/* Whether a question may leave the mainland for this endpoint. */
+bool qg_lineup_may_ask(const struct qg_bot_config *bot, const struct qg_model_config *endpoint);
 
 #endif

@@ -11,9 +11,13 @@ static void url(const char *base_url, struct qg_buf *out)
 	qg_wire_join(base_url, "/chat/completions", out);
 }
 
-static void body(const struct qg_model_call *call, bool plain, struct qg_buf *out)
+static const struct qg_wire_image image = {
+	",{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:", ";base64,", "\"}}"};
+
+static void body(const struct qg_model_call *call, bool plain, struct qg_wire_body *whole)
 {
 	const struct qg_ask *ask = call->ask;
+	struct qg_buf *out = &whole->text;
 	const struct qg_quirks *quirks = qg_endpoint_quirks(call->endpoint);
 	qg_buf_add_str(out, "{\"model\":");
 	qg_wire_add_string(out, qg_endpoint_model(call->endpoint));
@@ -23,7 +27,7 @@ static void body(const struct qg_model_call *call, bool plain, struct qg_buf *ou
 		qg_wire_add_string(out, ask->system);
 		qg_buf_add_str(out, "},");
 	}
-	qg_wire_add_messages(ask, out);
+	qg_wire_add_messages(ask, &image, whole);
 	qg_buf_add_str(out, "],\"stream\":true");
 	if (quirks->stream_options != NULL && !plain) {
 		qg_buf_printf(out, ",\"stream_options\":%s", quirks->stream_options);

@@ -16,6 +16,7 @@ static const struct qg_quirks deepseek = {
 	.models = deepseek_models,
 	.stream_options = USAGE,
 	.retired = "deepseek-chat deepseek-reasoner",
+	.sees = "deepseek-flash deepseek-v4-flash*",
 };
 
 static const struct qg_model_quirk dashscope_models[] = {
@@ -28,19 +29,25 @@ static const struct qg_quirks dashscope = {
 	.models = dashscope_models,
 	.stream_options = USAGE,
 	.abroad_hosts = "dashscope-intl.aliyuncs.com dashscope-us.aliyuncs.com",
+	.sees = "qwen3.8-max qwen3.[5-7]-plus qwen3.[5-6]-flash qwen*-vl-* qvq* "
+		"MiniMax/MiniMax-M3.1-Flash",
+	.image_tokens = 16384, /* one for each 28 by 28 points, the sides as they are */
 };
 
 static const struct qg_model_quirk qianfan_models[] = {
 	{"ernie-*-thinking* ernie-x1* deepseek-r1*", .always_thinks = true},
 	{NULL},
 };
-static const struct qg_quirks qianfan = {.models = qianfan_models, .stream_options = USAGE};
+static const struct qg_quirks qianfan = {.models = qianfan_models,
+	.stream_options = USAGE,
+	.sees = "ernie-5.0-thinking-latest ernie-*-vl*"};
 
 static const struct qg_model_quirk ark_models[] = {
 	{"doubao-seed-* deepseek-v4-* glm-* ep-*", NO_THINKING},
 	{NULL},
 };
-static const struct qg_quirks ark = {.models = ark_models, .stream_options = USAGE};
+static const struct qg_quirks ark = {
+	.models = ark_models, .stream_options = USAGE, .sees = "doubao-seed-* doubao-*-vision-*"};
 
 static const struct qg_model_quirk moonshot_models[] = {
 	{"kimi-k2.5 kimi-k2.6", NO_THINKING},
@@ -52,6 +59,7 @@ static const struct qg_quirks moonshot = {
 	.models = moonshot_models,
 	.stream_options = USAGE,
 	.abroad_hosts = "api.moonshot.ai",
+	.sees = "kimi-k3* kimi-k2.5 kimi-k2.6 kimi-k2.7* moonshot-v1-*-vision-*",
 };
 
 static const struct qg_model_quirk zhipu_models[] = {
@@ -64,13 +72,15 @@ static const struct qg_quirks zhipu = {
 	.models = zhipu_models,
 	.stream_options = USAGE,
 	.abroad_hosts = "api.z.ai",
+	.sees = "glm-5.3-flash glm-5v* glm-4.[1-9]v* glm-4v*",
 };
 
 static const struct qg_model_quirk hunyuan_models[] = {
 	{"hunyuan-t1*", .always_thinks = true},
 	{NULL},
 };
-static const struct qg_quirks hunyuan = {.models = hunyuan_models, .stream_options = USAGE};
+static const struct qg_quirks hunyuan = {
+	.models = hunyuan_models, .stream_options = USAGE, .sees = "hy4 hunyuan-*vision*"};
 
 static const struct qg_model_quirk minimax_models[] = {
 	{"MiniMax-M*", "\"reasoning_split\":true", .always_thinks = true},
@@ -81,6 +91,7 @@ static const struct qg_quirks minimax = {
 	.stream_options = USAGE,
 	.hides_think = true,
 	.abroad_hosts = "api.minimax.io",
+	.sees = "MiniMax-M3*",
 };
 
 static const struct qg_model_quirk siliconflow_models[] = {
@@ -94,6 +105,7 @@ static const struct qg_quirks siliconflow = {
 	.models = siliconflow_models,
 	.stream_options = USAGE,
 	.hides_think = true,
+	.sees = "Qwen/Qwen3.[5-6]-* Qwen/*-VL-* zai-org/GLM-4.*V*",
 };
 
 static const struct qg_model_quirk openai_models[] = {
@@ -107,9 +119,13 @@ static const struct qg_quirks openai = {
 	.models = openai_models,
 	.stream_options = USAGE,
 	.hides_think = true,
+	.sees = "gpt-4o* gpt-4.1* gpt-5* gpt-6* o1 o3 o4-mini",
+	.image_tokens = 2500, /* 1,536 patches, of which small models count 1.62 each */
 };
 
-static const struct qg_quirks anthropic = {.cache_minimum = 1024};
+/* A picture is made to fit into 1,568 points a side, and 750 of them are a token. */
+static const struct qg_quirks anthropic = {
+	.cache_minimum = 1024, .sees = "claude-*", .image_tokens = 3300};
 
 static const struct qg_model_quirk vllm_models[] = {{"*", TEMPLATE_FALSE}, {NULL}};
 static const struct qg_quirks vllm = {
@@ -117,6 +133,11 @@ static const struct qg_quirks vllm = {
 static const struct qg_model_quirk ollama_models[] = {{"*", EFFORT("none")}, {NULL}};
 static const struct qg_quirks ollama = {
 	.models = ollama_models, .stream_options = USAGE, .hides_think = true};
+static const struct qg_quirks stepfun = {.stream_options = USAGE,
+	.hides_think = true,
+	.sees = "step-3.7-flash step-1o-* step-1v-* step-3"};
+static const struct qg_quirks yi = {
+	.stream_options = USAGE, .hides_think = true, .sees = "yi-vision*"};
 static const struct qg_quirks plain = {.stream_options = USAGE, .hides_think = true};
 
 const struct qg_provider qg_providers[] = {
@@ -142,11 +163,11 @@ const struct qg_provider qg_providers[] = {
 	{"minimax", NAMES("abab"), "MiniMax", "openai", "https://api.minimaxi.com/v1", "MiniMax-M3",
 		.needs_key = true, .quirks = &minimax},
 	{"stepfun", NAMES("step"), "阶跃星辰", "openai", "https://api.stepfun.com/v1",
-		"step-3.7-flash", .needs_key = true, .quirks = &plain},
+		"step-3.7-flash", .needs_key = true, .quirks = &stepfun},
 	{"siliconflow", NAMES("silicon"), "硅基流动", "openai", "https://api.siliconflow.cn/v1",
 		"deepseek-ai/DeepSeek-V3.2", .needs_key = true, .quirks = &siliconflow},
 	{"yi", NAMES("lingyi", "01ai"), "零一万物", "openai", "https://api.lingyiwanwu.com/v1",
-		"yi-lightning", .needs_key = true, .quirks = &plain},
+		"yi-lightning", .needs_key = true, .quirks = &yi},
 	{"openai", NAMES("gpt"), "OpenAI", "openai", "https://api.openai.com/v1", "gpt-6-luna",
 		.abroad = true, .needs_key = true, .quirks = &openai},
 	{"anthropic", NAMES("claude"), "Anthropic", "anthropic", "https://api.anthropic.com",

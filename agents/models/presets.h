@@ -3,6 +3,7 @@
 #define QG_AGENTS_MODELS_PRESETS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "qg/model.h"
 
@@ -23,12 +24,16 @@ struct qg_quirks {
 	const char *retired;	    /* models it serves no longer: patterns; NULL */
 	const char *abroad_hosts;   /* its own hosts outside the mainland, words; NULL */
 	unsigned cache_minimum; /* tokens from which a cache mark is worth its price; 0: no marks */
+	const char *sees;	/* models that take pictures: patterns; NULL */
+	unsigned image_tokens;	/* a picture counts as at most so many; 0: nobody knows */
 };
 
 /* Never NULL: of the endpoint's provider, or of one that needs nothing. */
 const struct qg_quirks *qg_endpoint_quirks(const struct qg_model_config *endpoint);
 /* Never NULL. */
 const struct qg_model_quirk *qg_endpoint_model_quirk(const struct qg_model_config *endpoint);
+/* Tokens of one picture, upper side: services make large ones smaller, so there is a most. */
+int64_t qg_endpoint_image_tokens(const struct qg_model_config *endpoint);
 /* Own base_url or the preset's; NULL: none. */
 const char *qg_endpoint_base_url(const struct qg_model_config *endpoint);
 /* It stands on this machine or in this network. */

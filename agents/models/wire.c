@@ -60,9 +60,11 @@ static const char *content_of(const char *role, const char *end)
 	return found != NULL ? found + strlen(CONTENT) : end;
 }
 
-static void add_joined(const char *at, const char *end, struct qg_buf *out)
+/* Returns where in out the text of the last message begins; behind the end of out where it has another form. */
+static size_t add_joined(const char *at, const char *end, struct qg_buf *out)
 {
 	char role = role_at(at, end);
+	size_t last = out->size + (size_t)(content_of(at, end) - at);
 	const char *border;
 	while ((border = memmem(at, (size_t)(end - at), BORDER, strlen(BORDER))) != NULL) {
 		const char *next = border + strlen(BORDER);
@@ -71,20 +73,56 @@ static void add_joined(const char *at, const char *end, struct qg_buf *out)
 		qg_buf_add(out, at, (size_t)((same ? border : next) - at));
 		qg_buf_add_str(out, same ? GAP : "");
 		at = same ? content_of(next, end) : next;
+		last = same ? last : out->size + (size_t)(content_of(next, end) - next);
 	}
 	qg_buf_add(out, at, (size_t)(end - at));
+	return last;
 }
 
-void qg_wire_add_messages(const struct qg_ask *ask, struct qg_buf *out)
+/* Puts text before what stands at at. */
+static void insert(struct qg_buf *out, size_t at, const char *text)
 {
-	if (ask->messages != NULL) {
-		add_joined(ask->messages, ask->messages + ask->messages_size, out);
+	size_t size = strlen(text);
+	if (qg_buf_reserve(out, size) == QG_OK) {
+		memmove(out->data + at + size, out->data + at, out->size - at + 1);
+		memcpy(out->data + at, text, size);
+		out->size += size;
+	}
+}
+
+/* Makes the content of the last message, whose text begins at text, a list: that text, and the pictures. The brace at
+ * its end closes the part with the text instead. */
+static void add_images(const struct qg_ask *ask, const struct qg_wire_image *form, size_t text,
+	struct qg_wire_body *body)
+{
+	struct qg_buf *out = &body->text;
+	if (ask->image_count > QG_IMAGES_MOST || text >= out->size) {
+		out->failed = out->failed == QG_OK ? QG_INVALID : out->failed;
 		return;
 	}
-	const char *text = ask->text != NULL ? ask->text : "";
-	qg_buf_add_str(out, "{\"role\":\"user\",\"content\":");
-	if (qg_json_quote(text, strlen(text), out) != QG_OK) {
-		out->failed = out->failed == QG_OK ? QG_INVALID : out->failed;
+	insert(out, text - 1, "[{\"type\":\"text\",\"text\":");
+	for (size_t i = 0; i < ask->image_count; i++) {
+		qg_buf_printf(out, "%s%s%s", form->head, ask->images[i].type, form->middle);
+		body->cuts[body->cut_count++] = out->size;
+		qg_buf_add_str(out, form->tail);
 	}
-	qg_buf_add_char(out, '}');
+	qg_buf_add_str(out, "]}");
+}
+
+void qg_wire_add_messages(
+	const struct qg_ask *ask, const struct qg_wire_image *form, struct qg_wire_body *body)
+{
+	struct qg_buf *out = &body->text;
+	size_t last;
+	if (ask->messages != NULL) {
+		last = add_joined(ask->messages, ask->messages + ask->messages_size, out);
+	} else {
+		qg_buf_add_str(out, "{\"role\":\"user\",\"content\":");
+		last = out->size + 1;
+		qg_wire_add_string(out, ask->text != NULL ? ask->text : "");
+		qg_buf_add_char(out, '}');
+	}
+	if (ask->image_count > 0) {
+		add_images(ask, form, last, body);
+	}
 }

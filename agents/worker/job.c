@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/adapter.h"
 #include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/log.h"
@@ -70,6 +71,7 @@ static void leave(struct job *job)
 		qg_turn_cancel(job->turn);
 		job->turn = NULL;
 	}
+	media_leave(job);
 	desk_leave(job);
 }
 
@@ -130,6 +132,7 @@ void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_s
 	}
 	job->worker = worker;
 	desk_open(job);
+	media_open(job);
 	job->bot = bot;
 	job->entry = *entry;
 	*entry = (struct qg_entry){0};
@@ -227,7 +230,48 @@ static bool keep_group(struct job *job, const struct qg_turn_result *result)
 	return *kept != NULL;
 }
 
-static void keep_result(struct job *job, struct qg_turn_result *result)
+/* Where a platform shows each message as open, a reply names all that it closes: its own handle, and those of the others
+ * it answers. false for no memory. */
+static bool name_handles(const struct job *job, struct qg_reply *reply)
+{
+	json_t *handles = json_array();
+	bool ok = handles != NULL;
+	for (size_t i = 0; ok && i < job->batch.count; i++) {
+		const char *handle = job->batch.messages[i]->handle;
+		if (handle != NULL && !qg_str_equal(handle, reply->handle)) {
+			ok = json_array_append_new(handles, json_string(handle)) == 0;
+		}
+	}
+	json_decref(reply->handles);
+	reply->handles = handles;
+	if (ok && json_array_size(handles) == 0) {
+		json_decref(handles);
+		reply->handles = NULL;
+	}
+	return ok;
+}
+
+/* A turn that says nothing still closes what its messages left open. */
+static bool close_handles(struct job *job)
+{
+	size_t last = job->batch.count - 1;
+	if (job->reply != NULL) {
+		return name_handles(job, job->reply);
+	}
+	job->reply = qg_reply_say(job->entry.bot, job->entry.conversation,
+		job->batch.messages[last], "silent", qg_str_copy(""), job->batch.stored_at[0]);
+	if (job->reply == NULL || !name_handles(job, job->reply)) {
+		return false;
+	}
+	job->reply->silent = true;
+	if (job->reply->handle == NULL && job->reply->handles == NULL) {
+		qg_reply_destroy(job->reply);
+		job->reply = NULL;
+	}
+	return true;
+}
+
+static bool keep_result(struct job *job, struct qg_turn_result *result)
 {
 	job->reply = result->reply;
 	result->reply = NULL;
@@ -238,6 +282,7 @@ static void keep_result(struct job *job, struct qg_turn_result *result)
 	job->history = json_incref(result->history);
 	job->state_after = json_incref(result->state);
 	job->forget_history = result->forget_history;
+	return !job->shows_open || close_handles(job);
 }
 
 /* The series of a bot and a way, looked up once. */
@@ -283,8 +328,11 @@ static void finished(
 		fail_turn(job, "out of memory");
 		return;
 	}
+	if (!keep_result(job, result)) {
+		fail_turn(job, "out of memory");
+		return;
+	}
 	count_turn(job, result);
-	keep_result(job, result);
 	job->state = JOB_DONE;
 	send_done(job);
 }
@@ -330,11 +378,14 @@ static void run_turn(struct job *job)
 		job_give_back(job);
 		return;
 	}
+	const struct qg_adapter *adapter = qg_adapter_find(bot->platform);
 	job->no_drafts = bot->no_drafts;
+	job->shows_open = adapter != NULL && adapter->can.shows_open;
 	name_admins(job, bot);
 	struct qg_turn_request request = {.loop = job->worker->core->loop,
 		.endpoints = job->worker->endpoints,
 		.desk = &job->desk,
+		.media = adapter != NULL && adapter->media != NULL ? &job->media : NULL,
 		.config = job->config,
 		.bot = bot,
 		.role = job->role,
@@ -415,8 +466,13 @@ static struct qg_reply *say(struct job *job, const char *key)
 	const struct qg_message *message = job->batch.messages[last];
 	char alias[QG_ALIAS_SIZE];
 	const char *asker = qg_message_name(message, alias);
-	return qg_reply_say(job->entry.bot, job->entry.conversation, message, key,
+	struct qg_reply *reply = qg_reply_say(job->entry.bot, job->entry.conversation, message, key,
 		qg_role_words(job->role, key, "asker", asker, NULL), job->batch.stored_at[last]);
+	if (reply != NULL && job->shows_open && !name_handles(job, reply)) {
+		qg_reply_destroy(reply);
+		return NULL;
+	}
+	return reply;
 }
 
 static void send_failure(struct job *job)

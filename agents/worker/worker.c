@@ -277,6 +277,7 @@ void qg_worker_redis_changed(struct qg_worker *worker, bool up)
 void qg_worker_reload(struct qg_worker *worker)
 {
 	roles_sync(worker);
+	media_sync(worker);
 	ring_all(worker);
 }
 
@@ -335,6 +336,8 @@ struct qg_worker *qg_worker_create(struct qg_core *core)
 	qg_list_init(&worker->questions);
 	qg_list_init(&worker->closings);
 	qg_list_init(&worker->notices);
+	qg_list_init(&worker->media_bots);
+	qg_list_init(&worker->media_waiting);
 	worker->partition_count = qg_queue_partitions(core->queue);
 	worker->partitions = calloc(worker->partition_count, sizeof(*worker->partitions));
 	worker->look_timer = qg_timer_create(core->loop, look, worker);
@@ -376,6 +379,7 @@ void qg_worker_destroy(struct qg_worker *worker)
 		job->beat_sent = 0;
 		job_drop(job, "the process ends");
 	}
+	media_finish(worker);
 	mover_destroy(worker->mover);
 	desk_finish(worker);
 	notices_finish(worker);

@@ -6,6 +6,7 @@
 #include "qg/desk.h"
 #include "qg/ledger.h"
 #include "qg/list.h"
+#include "qg/media.h"
 #include "qg/metrics.h"
 #include "qg/queue.h"
 #include "qg/role.h"
@@ -60,7 +61,9 @@ struct job {
 	struct qg_entry entry;
 	struct qg_batch batch;
 	struct qg_turn *turn;
-	struct qg_desk desk; /* what its turn asks, under its fence */
+	struct qg_desk desk;	 /* what its turn asks, under its fence */
+	struct qg_media media;	 /* what its turn asks of pictures and files */
+	struct qg_list readings; /* and has no answer to yet */
 	enum job_state state;
 	bool in_flight;	    /* the script of this state was sent and is not answered */
 	bool doomed;	    /* dropped while a script was in flight: goes when that is answered */
@@ -76,7 +79,8 @@ struct job {
 	char *enable, *disable; /* the chat, where an admin said so */
 	char *reason;		/* of a failure */
 	/* drafts */
-	bool no_drafts; /* the platform would show none */
+	bool no_drafts;	 /* the platform would show none */
+	bool shows_open; /* it shows each message as open until it is answered */
 	struct qg_timer *draft_timer;
 	char *draft_reply;
 	bool draft_waits; /* there is text that no snapshot has shown */
@@ -113,6 +117,9 @@ struct qg_worker {
 	struct qg_list buckets[BUCKETS]; /* the same jobs */
 	struct qg_list questions, closings,
 		notices; /* of turns; ends of calls; budgets nearly used */
+	struct qg_list media_bots,
+		media_waiting; /* adapters that fetch; questions that wait for one */
+	unsigned media_fetches;
 	struct qg_endpoints *endpoints;
 	struct mover *mover;
 	unsigned slots; /* SLOTS, or fewer in tests */
@@ -170,6 +177,15 @@ void desk_leave(struct job *job);
 /* Asks and books again what Redis did not answer; each second, and when Redis is back. */
 void desk_look(struct qg_worker *worker);
 void desk_finish(struct qg_worker *worker);
+
+/* media.c */
+/* The media of a job, for its turn; media_leave() when the job goes. */
+void media_open(struct job *job);
+void media_leave(struct job *job);
+/* The config was replaced. */
+void media_sync(struct qg_worker *worker);
+/* When all jobs are gone. */
+void media_finish(struct qg_worker *worker);
 
 /* call.c */
 /* A deep copy: what it points to belongs to it. false for no memory, and it is empty. */

@@ -54,6 +54,8 @@ struct qg_document *qg_document_read(struct qg_loop *loop, const char *name, voi
 	size_t size, qg_document_fn fn, void *arg);
 /* fn does not come; the child is ended. Accepts NULL. */
 void qg_document_cancel(struct qg_document *document);
+/* At the end of a process, when its loop runs no more: ends what is left, waits for it; no fn comes. */
+void qg_documents_finish(struct qg_loop *loop);
 
 /* The child's own main, called by the program before all else when argv[1] is QG_DOCUMENT_CHILD: file on descriptor 0,
  * text on descriptor 1. */

@@ -7,6 +7,7 @@
 #define QG_MEDIA_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "qg/status.h"
@@ -23,6 +24,8 @@ struct qg_medium {	  /* borrowed for the call */
 	const char *type;   /* "image/jpeg"; NULL for a document */
 	const char *base64; /* of its bytes */
 	size_t base64_size;
+	/* Megabytes need not be copied: where this is not NULL, who sets it to true keeps base64 and frees it. */
+	bool *taken;
 };
 /* QG_OK with it. Else NULL and why: QG_NOT_FOUND (the address has expired, or it was withdrawn), QG_TOO_LARGE,
  * QG_UNSUPPORTED (a kind that is not read), QG_INVALID (damaged, or it cannot be decrypted), QG_EMPTY (no text in it),

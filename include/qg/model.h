@@ -51,7 +51,8 @@ const char *qg_model_error_text(enum qg_model_error error);
  * thread. */
 bool qg_model_error_fails_over(enum qg_model_error error);
 
-/* A picture of the question, for a model that sees. */
+#define QG_IMAGES_MOST 8
+/* A picture of the question, for a model that sees. type and base64 are our own: nothing of them needs an escape. */
 struct qg_image {
 	const char *type; /* "image/jpeg" */
 	const char *base64;
@@ -77,7 +78,7 @@ struct qg_ask {
 	int64_t max_tokens;	/* of the answer */
 	const struct qg_image
 		*images; /* they belong to the question, which names them; for endpoints that see */
-	size_t image_count;
+	size_t image_count; /* at most QG_IMAGES_MOST */
 };
 
 /* How a call ended. Borrowed for the callback. */

@@ -55,9 +55,9 @@ struct qg_turn_result {
 		QG_GROUP_ENABLED,
 		QG_GROUP_DISABLED
 	} group; /* what an admin said of it */
-	const char *
-		way; /* "command", "faq", "offline", "model", "handover", "paused", "quiet", "closed" (a group not enabled), "limit": metrics,
-			 tests */
+	/* How it was answered, for metrics and tests: "command", "faq", "offline", "model", "handover", "paused",
+	 * "quiet", "closed" (a group not enabled), "limit", "withdrawn", "media" (of what was attached, and no more) */
+	const char *way;
 	char *record_type; /* what a tool recorded; NULL until tools exist */
 };
 

@@ -18,6 +18,8 @@ size_t fake_running;
 struct qg_ask fake_last;
 void (*fake_choose)(struct fake_step *step);
 
+char *fake_text, *fake_prompt, *fake_images;
+
 struct state {
 	struct qg_timer *timer;
 	struct fake_step step;
@@ -69,6 +71,30 @@ static void tick(void *arg)
 	call->host->ended(call, &result);
 }
 
+static void forget_prompt(void)
+{
+	free(fake_text);
+	free(fake_prompt);
+	free(fake_images);
+	fake_text = fake_prompt = fake_images = NULL;
+}
+
+static void keep_prompt(const struct qg_ask *ask)
+{
+	struct qg_buf images;
+	qg_buf_init(&images, 64 << 20);
+	qg_buf_add_str(&images, "");
+	for (size_t i = 0; i < ask->image_count; i++) {
+		qg_buf_printf(&images, "%s:", ask->images[i].type);
+		qg_buf_add(&images, ask->images[i].base64, ask->images[i].base64_size);
+		qg_buf_add_char(&images, ';');
+	}
+	forget_prompt();
+	fake_images = qg_buf_steal(&images);
+	fake_text = strdup(ask->text != NULL ? ask->text : "");
+	fake_prompt = strdup(ask->messages != NULL ? ask->messages : "");
+}
+
 static enum qg_status ask(struct qg_model_call *call)
 {
 	struct fake *fake = find(call->endpoint->name);
@@ -76,6 +102,7 @@ static enum qg_status ask(struct qg_model_call *call)
 	size_t at = fake->asked < fake->count ? fake->asked : fake->count - 1;
 	fake->asked++;
 	fake_last = *call->ask;
+	keep_prompt(call->ask);
 	state->step = fake->steps[at];
 	if (fake_choose != NULL) {
 		fake_choose(&state->step);
@@ -108,7 +135,7 @@ static enum qg_status check(const struct qg_model_config *endpoint, char *words)
 	return QG_OK;
 }
 
-static const struct qg_model fake_model = {.name = "fake",
+static struct qg_model fake_model = {.name = "fake",
 	.talks = true,
 	.state_size = sizeof(struct state),
 	.check = check,
@@ -120,6 +147,11 @@ static const struct qg_model *find_service(const char *provider)
 	return strcmp(provider, "fake") == 0 || qg_provider_find(provider) != NULL
 		       ? &fake_model
 		       : qg_model_find(provider);
+}
+
+void fake_read_prompts(void)
+{
+	fake_model.wants_prompt = true;
 }
 
 struct qg_model_config *fake_add(struct world *world, const char *name, int rank, int64_t price,
@@ -271,6 +303,7 @@ void fake_begin(struct world *world, struct fake_desk *desk)
 {
 	fake_count = fake_running = 0;
 	fake_choose = NULL;
+	fake_model.wants_prompt = false;
 	*desk = (struct fake_desk){.loop = world->loop,
 		.desk = {desk_open, desk_close, desk_saved, desk_figures, desk_bind, desk_forget}};
 	world->desk = &desk->desk;
@@ -283,5 +316,6 @@ void fake_end_all(struct world *world, struct fake_desk *desk)
 	ck_assert_uint_eq(desk->granted, desk->closed);
 	ck_assert_uint_eq(fake_running, 0);
 	ck_assert_ptr_null(desk->open);
+	forget_prompt();
 	world->desk = NULL;
 }

@@ -32,6 +32,10 @@ size_t fake_asked(const char *name);
 extern void (*fake_choose)(struct fake_step *step);
 /* What was asked last; its texts are borrowed. */
 extern struct qg_ask fake_last;
+/* From now on prompts are made for it; the question and messages of the last, and its pictures behind each other, are kept
+ * here. */
+void fake_read_prompts(void);
+extern char *fake_text, *fake_prompt, *fake_images;
 /* Calls under way. */
 extern size_t fake_running;
 

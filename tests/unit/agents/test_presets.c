@@ -157,6 +157,60 @@ static char *member(const struct qg_tree *tree, const char *key)
 	return qg_tree_is_empty(value) ? NULL : value->text;
 }
 
+/* As the facts of each provider say; the config wins. */
+START_TEST(who_sees_pictures)
+{
+	static const struct {
+		const char *provider, *model;
+		bool sees;
+	} cases[] = {
+		{"deepseek", NULL, true},
+		{"deepseek", "deepseek-v4-pro", false},
+		{"qwen", NULL, true},
+		{"qwen", "qwen3.7-max", false},
+		{"qwen", "qwen3.7-plus", true},
+		{"qwen", "qwen-flash", false},
+		{"qwen", "qwen3-vl-flash", true},
+		{"doubao", NULL, true},
+		{"ark", "glm-5-2-260617", false},
+		{"kimi", NULL, true},
+		{"kimi", "kimi-k2-thinking", false},
+		{"kimi", "moonshot-v1-8k", false},
+		{"glm", NULL, false},
+		{"glm", "glm-5.3", false},
+		{"glm", "glm-5.3-flash", true},
+		{"glm", "glm-4.6v", true},
+		{"glm", "glm-4.6", false},
+		{"hunyuan", NULL, true},
+		{"minimax", NULL, true},
+		{"minimax", "MiniMax-M2.7", false},
+		{"stepfun", NULL, true},
+		{"stepfun", "step-3.5-flash", false},
+		{"siliconflow", NULL, false},
+		{"siliconflow", "Qwen/Qwen3.6-35B-A3B", true},
+		{"yi", NULL, false},
+		{"yi", "yi-vision", true},
+		{"openai", NULL, true},
+		{"claude", NULL, true},
+		{"qianfan", NULL, false},
+		{"vllm", "Qwen2.5-VL-7B", false},
+		{"scripted", NULL, false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct qg_model_config endpoint = {
+			.provider = (char *)cases[i].provider, .model = (char *)cases[i].model};
+		ck_assert_msg(qg_endpoint_sees(&endpoint) == cases[i].sees, "%s %s",
+			cases[i].provider, cases[i].model);
+		ck_assert_int_gt(qg_endpoint_image_tokens(&endpoint), 1000);
+		endpoint.blind = true;
+		ck_assert(!qg_endpoint_sees(&endpoint));
+		endpoint.blind = false;
+		endpoint.vision = true;
+		ck_assert(qg_endpoint_sees(&endpoint));
+	}
+}
+END_TEST
+
 START_TEST(an_endpoint_is_checked)
 {
 	struct qg_problems problems;
@@ -205,6 +259,7 @@ int main(void)
 	tcase_add_loop_test(all, thinking_is_off_for_chat, 0, 15);
 	tcase_add_test(all, patterns);
 	tcase_add_loop_test(all, who_is_abroad, 0, 15);
+	tcase_add_test(all, who_sees_pictures);
 	tcase_add_loop_test(all, an_endpoint_is_checked, 0, sizeof(checks) / sizeof(checks[0]));
 	tcase_add_test(all, only_what_is_configured_is_asked);
 	suite_add_tcase(suite, all);

@@ -145,16 +145,24 @@ END_TEST
 
 static bool prompt_once(void *arg)
 {
-	struct qg_message message = {.text = "a\nb", .sender = "u1", .sender_name = "bob"};
+	struct qg_message message = {
+		.text = "a\nb", .sender = "u1", .sender_name = "bob", .quote = "引"};
 	struct qg_message *messages[] = {&message};
-	struct qg_turn turn = {.request = {.role = world.role,
-				       .messages = messages,
-				       .count = 1,
-				       .history = "u\t\t1\t0\t2\t0\t{\"role\":\"user\","
-						  "\"content\":\"您好\"}"},
+	struct qg_look looks[] = {
+		{.state = QG_LOOK_DONE, .name = "a.txt", .text = "文\n件", .size = 7},
+		{.state = QG_LOOK_DONE, .is_picture = true, .base64 = "AA=="}};
+	struct qg_turn turn = {.looks = looks,
+		.look_count = 2,
+		.request = {.role = world.role,
+			.messages = messages,
+			.count = 1,
+			.history = "u\t\t1\t0\t2\t0\t{\"role\":\"user\","
+				   "\"content\":\"您好\"}"},
 		.now = WORLD_NOW};
 	char *list = qg_prompt_messages(&turn, NULL, 0);
-	bool worked = list != NULL && strstr(list, "您好") != NULL && strstr(list, "│ b") != NULL;
+	bool worked = list != NULL && strstr(list, "您好") != NULL && strstr(list, "│ b") != NULL &&
+		      strstr(list, "│ 引") != NULL && strstr(list, "│ 件") != NULL &&
+		      strstr(list, "见附图") != NULL;
 	free(list);
 	return worked;
 }

@@ -132,6 +132,9 @@ static void forget_last(struct world *world)
 	world->cost = world->footnote = NULL;
 	json_decref(world->sources);
 	json_decref(world->answers);
+	json_decref(world->buttons);
+	json_decref(world->handles);
+	world->buttons = world->handles = NULL;
 	world->text = world->label = world->way = world->id = world->model = world->draft = NULL;
 	world->sources = world->answers = NULL;
 	world->replies = world->drafts = 0;
@@ -172,6 +175,8 @@ static void keep_reply(struct world *world, const struct qg_reply *reply)
 	world->first_at = reply->first_at;
 	world->sources = json_incref(reply->sources);
 	world->answers = json_incref(reply->answers);
+	world->buttons = json_incref(reply->buttons);
+	world->handles = json_incref(reply->handles);
 	world->cost = strdup(reply->usage.cost);
 	world->footnote = reply->footnote != NULL ? strdup(reply->footnote) : NULL;
 	world->estimated = reply->usage.estimated;
@@ -217,6 +222,9 @@ static struct qg_message *make_message(const struct world *world, const char *te
 	message->text = strdup(text);
 	message->mentions_bot = world->mentions;
 	message->sender_is_admin = world->admin;
+	message->quote = world->quote != NULL ? strdup(world->quote) : NULL;
+	message->handle = world->handled ? qg_str_printf("h%zu", index) : NULL;
+	message->kind = world->clicks ? QG_MESSAGE_CLICK : QG_MESSAGE_TEXT;
 	return message;
 }
 
@@ -234,6 +242,8 @@ void world_say(struct world *world, const char *text, ...)
 		count++;
 	}
 	va_end(args);
+	messages[count - 1]->attachments = world->attachments;
+	world->attachments = NULL;
 	forget_last(world);
 	char *history = NULL;
 	struct qg_turn_result before = {.history = world->history};
@@ -250,6 +260,7 @@ void world_say(struct world *world, const char *text, ...)
 		.history = history,
 		.state = world->state,
 		.desk = world->desk,
+		.media = world->media,
 		.endpoints = world->endpoints,
 		.paused = world->paused,
 		.enabled = !world->closed,

@@ -25,8 +25,13 @@ struct world {
 	/* of the next message */
 	const char *sender, *thread;
 	bool group, mentions, admin, paused, closed; /* closed: a group that nobody enabled */
-	struct qg_desk *desk;		  /* NULL: none */
-	struct qg_endpoints *endpoints;	  /* its own */
+	const char *quote;			     /* NULL: none */
+	json_t *attachments;			     /* of the last message; taken by it */
+	bool handled;				     /* messages have handles: "h0", "h1", ... */
+	bool clicks;				     /* a button */
+	struct qg_media *media;			     /* NULL: none */
+	struct qg_desk *desk;			     /* NULL: none */
+	struct qg_endpoints *endpoints;		     /* its own */
 	const char *force;
 	size_t cancel_at; /* cancels the turn at that draft; 0: never */
 	/* of the conversation */
@@ -37,7 +42,7 @@ struct world {
 	char *text, *label, *way, *id, *model, *draft, *cost, *footnote;
 	int group_change; /* of the result */
 	bool estimated;
-	json_t *sources, *answers;
+	json_t *sources, *answers, *buttons, *handles;
 	int64_t input, output, first_at;
 	size_t replies, drafts;
 	bool missed, handed_over, finished;

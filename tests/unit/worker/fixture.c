@@ -93,6 +93,15 @@ void clock_move(int64_t wall_ms, uint64_t mono_ms)
 	qg_clock_fix(stopped_wall, stopped_mono);
 }
 
+/* ---- platforms ---- */
+
+const struct qg_adapter *told_adapter;
+
+const struct qg_adapter *qg_adapter_find(const char *name)
+{
+	return told_adapter != NULL && strcmp(name, "told") == 0 ? told_adapter : NULL;
+}
+
 /* ---- config and workers ---- */
 
 struct qg_bot_config a_bot(const char *name, const char *fingerprint)
@@ -285,7 +294,8 @@ static bool is_stored(void *arg)
 	return ((const struct stored *)arg)->came;
 }
 
-void store(const char *bot, const char *chat, const char *id, const char *text)
+static void store_message(const char *bot, const char *chat, const char *id, const char *text,
+	const char *handle)
 {
 	struct stored answer = {0};
 	struct qg_message *message = qg_message_create();
@@ -294,6 +304,7 @@ void store(const char *bot, const char *chat, const char *id, const char *text)
 	message->chat = qg_str_copy(chat);
 	message->sender = qg_str_copy("li");
 	message->text = qg_str_copy(text);
+	message->handle = qg_str_copy(handle);
 	message->mentions_bot = true;
 	struct qg_ingest ingest = {.bot = bot,
 		.conversation = name,
@@ -306,6 +317,16 @@ void store(const char *bot, const char *chat, const char *id, const char *text)
 	ck_assert_int_eq(answer.status, QG_OK);
 	qg_message_destroy(message);
 	free(name);
+}
+
+void store(const char *bot, const char *chat, const char *id, const char *text)
+{
+	store_message(bot, chat, id, text, NULL);
+}
+
+void store_handled(const char *bot, const char *chat, const char *id, const char *handle)
+{
+	store_message(bot, chat, id, "hello", handle);
 }
 
 struct qg_queue *queue_as(const char *consumer)

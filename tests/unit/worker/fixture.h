@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+#include "qg/adapter.h"
 #include "redis_server.h"
 #include "worker.h"
 
@@ -36,6 +37,9 @@ void node_reload(struct node *node);
 struct qg_config *config_last(void);
 struct qg_bot_config a_bot(const char *name, const char *fingerprint);
 
+/* The platform "told"; NULL: there is none. No other is built in. */
+extern const struct qg_adapter *told_adapter;
+
 /* Runs the loop until it holds; ends the test after some seconds without. */
 void wait_until(bool (*holds)(void *arg), void *arg);
 /* Some looks go by. */
@@ -47,6 +51,8 @@ void clock_move(int64_t wall_ms, uint64_t mono_ms);
 
 /* A message is stored, and a bell rings. */
 void store(const char *bot, const char *chat, const char *id, const char *text);
+/* The same with a handle; of the sender that all are of. */
+void store_handled(const char *bot, const char *chat, const char *id, const char *handle);
 /* Another consumer's view of the queue, on the feeder's connection. */
 struct qg_queue *queue_as(const char *consumer);
 

@@ -137,6 +137,7 @@ static void note(struct turn *noted, const struct qg_turn_request *request)
 	}
 	noted->failures = request->failures;
 	noted->desk = request->desk;
+	noted->media = request->media;
 	noted->enabled = request->enabled;
 	noted->admin = request->messages[request->count - 1]->sender_is_admin;
 	for (size_t i = 0; i < turn_count; i++) {
