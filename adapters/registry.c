@@ -8,7 +8,7 @@
 #include "qg/redis.h"
 #include "qg/str.h"
 
-#define X(name) extern const struct qg_adapter qg_adapter_##name;
+#define X(symbol, name) extern const struct qg_adapter qg_adapter_##symbol;
 QG_ADAPTER_MAP(X)
 #undef X
 #define X(name) extern const struct qg_redis_script name;
@@ -16,7 +16,7 @@ QG_ADAPTER_SCRIPT_MAP(X)
 #undef X
 
 const struct qg_adapter *const qg_adapters[] = {
-#define X(name) &qg_adapter_##name,
+#define X(symbol, name) &qg_adapter_##symbol,
 	QG_ADAPTER_MAP(X)
 #undef X
 		NULL,
@@ -42,7 +42,7 @@ const struct qg_adapter *qg_adapter_find(const char *name)
 const char *qg_adapter_names(void)
 {
 	/* Made of literals at compile time: ", web, feishu" without its first two characters. */
-#define X(name) ", " #name
+#define X(symbol, name) ", " name
 	static const char names[] = QG_ADAPTER_MAP(X);
 #undef X
 	return names + 2;

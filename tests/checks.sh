@@ -55,6 +55,7 @@ only() {
 only 'ev\.h|ev\+\+\.h|hiredis/|http_parser\.h|curl/' 'gateway/net/' "libev, hiredis, http_parser, libcurl only in gateway/net"
 only 'sqlite3\.h' 'gateway/base/db\.c:' "SQLite only in gateway/base/db.c"
 only 'openssl/' 'gateway/base/crypto\.c:|gateway/net/' "OpenSSL only in gateway/base/crypto.c and gateway/net"
+only 'archive\.h|archive_entry\.h|expat\.h|seccomp\.h' 'agents/documents/' "libarchive, expat, libseccomp only in agents/documents"
 only 'yaml\.h' 'gateway/base/tree[a-z_]*\.[ch]:' "libyaml only in gateway/base/tree"
 
 lines '#[[:space:]]*include "qg/(queue|ledger|core|turn|role|model|desk)\.h"' $(echo "$sources" | grep '^adapters/') >"$found"

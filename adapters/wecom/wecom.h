@@ -57,7 +57,8 @@ struct wecom_event {
 QG_MUST_CHECK enum qg_status wecom_event_read(const struct qg_bot *bot, const char *body,
 	size_t size, const char *aes_key, struct wecom_event *out);
 void wecom_event_finish(struct wecom_event *event);
-/* Cuts @<display name> out of a text (all of them), or the first @word where no name is known; yours to free. */
+/* mention.c: cuts @<display name> out of a text (all of them), or the first @word where it does not stand there or no
+ * name is known; yours to free. */
 char *wecom_without_mention(const char *text, const char *display_name);
 
 /* ---- media.c: adapter->media() ---- */
@@ -90,6 +91,8 @@ enum wecom_click wecom_click_judge(
 /* The body that answers a click within 5 s: {"response_type":"update_template_card",...}. words: what it says now. */
 json_t *wecom_click_answer(
 	const struct qg_bot *bot, const struct wecom_event *event, const char *words);
+/* A copy in which nothing mentions everyone: for all that is shown. Yours to free; NULL for no memory. */
+char *wecom_harmless(const char *text);
 /* {"msgtype":"stream","stream":{...}}; feedback_id and card may be NULL (not over the long connection). text is cut at
  * WECOM_TEXT_MOST at a code point. */
 json_t *wecom_stream_body(

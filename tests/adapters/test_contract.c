@@ -26,6 +26,15 @@ static const struct sample {
 			"{app_id: cli_1, app_secret: s, transport: carrier-pigeon, encrypt_key: k}",
 			"{app_id: cli_1, app_secret: s, transport: webhook, encrypt_key: k, "
 			"api_base: x}"}},
+	{"wecom", "{bot_id: aib1, secret: s}",
+		{"{}", "{bot_id: aib1}", "{bot_id: aib1, transport: webhook}",
+			"{bot_id: aib1, secret: s, transport: pigeon}",
+			"{bot_id: aib1, secret: s, ws_url: x}"}},
+	{"wecom-hook",
+		"url: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abc-1'",
+		{"{}", "url: 'https://example.com/cgi-bin/webhook/send?key=abc-1'",
+			"url: 'http://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abc-1'",
+			"url: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key='", "url: abc-1"}},
 };
 
 static const struct sample *sample_of(const char *platform)

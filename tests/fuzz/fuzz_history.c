@@ -80,18 +80,53 @@ static void expect_sent(const json_t *messages, const json_t *sent)
 	qg_buf_finish(&said);
 }
 
+/* With a picture the last one is a list, which begins with its words; all others are as without. */
+static void send_picture(const char *messages, size_t size, const json_t *sent)
+{
+	static const struct qg_wire_image form = {",{\"a\":\"", "\",\"b\":\"", "\"}"};
+	static const struct qg_image image = {"t", "", 0};
+	const struct qg_ask ask = {
+		.messages = messages, .messages_size = size, .images = &image, .image_count = 1};
+	struct qg_wire_body body = {.cut_count = 0};
+	qg_buf_init(&body.text, ROOM);
+	qg_wire_add_messages(&ask, &form, &body);
+	expect(body.text.failed == QG_OK && body.cut_count == 1, "a picture that cannot be sent");
+	struct qg_buf array;
+	qg_buf_init(&array, ROOM + 2);
+	qg_buf_add_char(&array, '[');
+	qg_buf_add(&array, body.text.data, body.text.size);
+	qg_buf_add_char(&array, ']');
+	json_t *all = qg_json_parse(array.data, array.size, NULL);
+	size_t last = json_array_size(sent) - 1;
+	expect(json_array_size(all) == last + 1, "another number of messages");
+	for (size_t i = 0; i < last; i++) {
+		expect(json_equal(json_array_get(all, i), json_array_get(sent, i)) == 1,
+			"another message before the picture");
+	}
+	const json_t *parts = json_object_get(json_array_get(all, last), "content");
+	expect(json_array_size(parts) == 2, "not the words and the picture");
+	expect(strcmp(qg_json_str(json_array_get(parts, 0), "text", "?"),
+		       qg_json_str(json_array_get(sent, last), "content", "")) == 0,
+		"other words beside the picture");
+	json_decref(all);
+	qg_buf_finish(&array);
+	qg_buf_finish(&body.text);
+}
+
 static void send(const char *messages, size_t size)
 {
 	const struct qg_ask ask = {.messages = messages, .messages_size = size};
-	struct qg_buf out;
-	qg_buf_init(&out, ROOM);
-	qg_wire_add_messages(&ask, &out);
-	expect(out.failed == QG_OK, "messages that cannot be sent");
-	json_t *before = parse_list(messages, size), *after = parse_list(out.data, out.size);
+	struct qg_wire_body body = {.cut_count = 0};
+	struct qg_buf *out = &body.text;
+	qg_buf_init(out, ROOM);
+	qg_wire_add_messages(&ask, NULL, &body);
+	expect(out->failed == QG_OK, "messages that cannot be sent");
+	json_t *before = parse_list(messages, size), *after = parse_list(out->data, out->size);
 	expect_sent(before, after);
+	send_picture(messages, size, after);
 	json_decref(before);
 	json_decref(after);
-	qg_buf_finish(&out);
+	qg_buf_finish(out);
 }
 
 static void join(const char *history)

@@ -34,6 +34,7 @@ static void expect_same_message(const struct qg_message *a, const struct qg_mess
 	expect(a->mentions_bot == b->mentions_bot && a->sender_is_admin == b->sender_is_admin,
 		"flags");
 	expect(a->sent_at == b->sent_at && a->received_us == b->received_us, "times");
+	expect(qg_str_equal(a->quote, b->quote), "quote");
 	expect(qg_json_equal(a->attachments, b->attachments), "attachments");
 }
 
