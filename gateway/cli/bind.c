@@ -27,6 +27,12 @@ static int bind_admin(const struct qg_cli *cli, struct qg_config *config, const 
 			"`members: {NAME: {secret: ..., admin: true}}` in %s",
 			name, bot->file);
 	}
+	if (!qg_cli_hears(bot->platform)) {
+		return qg_cli_say(cli, QG_CLI_WRONG,
+			"'%s' 只发不收，没有管理员可绑定 · it hears nothing, so nobody can be "
+			"bound",
+			name);
+	}
 	struct qg_welcome welcome;
 	qg_cli_welcome(cli, config, name, false, &welcome);
 	return *welcome.code ? print_code(cli, name, &welcome)

@@ -33,7 +33,7 @@ struct qg_verb {
 /* A file a verb. */
 extern const struct qg_verb qg_cli_run, qg_cli_check, qg_cli_templates, qg_cli_hire, qg_cli_fire,
 	qg_cli_pause, qg_cli_resume, qg_cli_chat, qg_cli_test, qg_cli_usage, qg_cli_queue,
-	qg_cli_version, qg_cli_bind;
+	qg_cli_version, qg_cli_bind, qg_cli_say_verb, qg_cli_doctor;
 
 /* ---- flags (args.c) ---- */
 
@@ -92,6 +92,8 @@ struct qg_cli_store;
  * of the verb. NULL after saying why. */
 struct qg_cli_store *qg_cli_store_open(const struct qg_cli *cli, const struct qg_config *config);
 const char *qg_cli_store_url(const struct qg_cli_store *store);
+/* It was started for this verb: no process of this data_dir runs. False for an external one, whoever uses it. */
+bool qg_cli_store_is_ours(const struct qg_cli_store *store);
 /* As this Redis was made with. */
 unsigned qg_cli_store_partitions(const struct qg_cli_store *store);
 /* "qg:{7}:" of a bot, by the partitions this Redis was made with; yours to free. */

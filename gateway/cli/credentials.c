@@ -130,22 +130,22 @@ static void take_given(const struct qg_adapter *adapter, struct qg_strings *give
 
 /* ---- asked ---- */
 
-static char *put_question(const struct qg_option *option)
+static char *put_question(const struct qg_option *option, bool required)
 {
 	const char *help = option->help ? option->help : "";
-	const char *empty = option->flags & QG_OPTION_REQUIRED ? "" : "（可留空 may stay empty）";
+	const char *empty = required ? "" : "（可留空 may stay empty）";
 	return option->flags & QG_SECRET
 		       ? qg_cli_ask_hidden("%s%s\n  %s\n> ", option->name, empty, help)
 		       : qg_cli_ask("%s%s\n  %s\n> ", option->name, empty, help);
 }
 
 /* One question, until it has an answer or need not have one. */
-static void ask(const struct qg_option *option, json_t *options, struct qg_strings *wrong)
+static void ask(
+	const struct qg_option *option, bool required, json_t *options, struct qg_strings *wrong)
 {
-	bool required = (option->flags & QG_OPTION_REQUIRED) != 0;
 	bool secret = (option->flags & QG_SECRET) != 0;
 	for (;;) {
-		char *answer = put_question(option);
+		char *answer = put_question(option, required);
 		bool ended = !answer;
 		bool taken = answer && *answer &&
 			     json_object_set_new(options, option->name, json_string(answer)) == 0;
@@ -159,13 +159,6 @@ static void ask(const struct qg_option *option, json_t *options, struct qg_strin
 			return;
 		}
 	}
-}
-
-static bool has_choice(const struct qg_option *option, const char *word)
-{
-	const char *at = option->choices ? strstr(option->choices, word) : NULL;
-	size_t size = strlen(word);
-	return at && (at == option->choices || at[-1] == '|') && (!at[size] || at[size] == '|');
 }
 
 static bool has_one(const char *const *keys, const json_t *options)
@@ -194,7 +187,7 @@ static void demand_one(const struct qg_adapter *adapter, json_t *options, struct
 				"。At least "
 				"one of the two is needed.\n");
 		for (size_t i = 0; keys[i]; i++) {
-			ask(find(adapter, keys[i], strlen(keys[i])), options, wrong);
+			ask(find(adapter, keys[i], strlen(keys[i])), false, options, wrong);
 		}
 	}
 }
@@ -203,16 +196,19 @@ void qg_cli_credentials(const struct qg_adapter *adapter, struct qg_strings *giv
 	const struct qg_strings *again, json_t *options, struct qg_strings *wrong)
 {
 	take_given(adapter, given, options, wrong);
+	const char *transport = qg_cli_transport(adapter->name);
+	if (transport && !json_object_get(options, "transport")) {
+		json_object_set_new(options, "transport", json_string(transport));
+	}
+	transport = json_string_value(json_object_get(options, "transport"));
 	for (const struct qg_option *row = adapter->options; row && row->name; row++) {
-		if (json_object_get(options, row->name) || row->type == QG_OPTION_JSON) {
-			continue;
-		}
-		if (strcmp(row->name, "transport") == 0 && has_choice(row, "webhook")) {
-			json_object_set_new(options, row->name, json_string("webhook"));
-		} else if ((row->flags & QG_OPTION_REQUIRED) ||
-			   (again ? qg_strings_has(again, row->name)
-				  : (row->flags & QG_SECRET) != 0)) {
-			ask(row, options, wrong);
+		enum qg_cli_wish wish = qg_cli_wish(adapter->name, transport, row);
+		/* without a terminal a secret is a line of its own, other things that may be absent are none */
+		bool useful =
+			wish == QG_CLI_USEFUL && ((row->flags & QG_SECRET) || isatty(STDIN_FILENO));
+		bool wanted = again ? qg_strings_has(again, row->name) : useful;
+		if (!json_object_get(options, row->name) && (wish == QG_CLI_NEEDED || wanted)) {
+			ask(row, wish == QG_CLI_NEEDED, options, wrong);
 		}
 	}
 	demand_one(adapter, options, wrong);

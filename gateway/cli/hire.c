@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "creation.h"
 #include "qg/adapter.h"
 #include "qg/buf.h"
 #include "qg/log.h"
@@ -195,6 +196,18 @@ static int question(struct hiring *hiring, struct qg_strings *given, const struc
 	return code;
 }
 
+/* Of what is written, or was given and is not yet read; NULL: the platform's own. */
+static const char *transport_of(const struct hiring *hiring, const struct qg_strings *given)
+{
+	static const char key[] = "transport=";
+	for (size_t i = 0; given && i < given->count; i++) {
+		if (qg_str_starts_with(given->items[i], key)) {
+			return given->items[i] + strlen(key);
+		}
+	}
+	return json_string_value(json_object_get(hiring->options, "transport"));
+}
+
 static int ask_all(struct hiring *hiring, struct qg_strings *given)
 {
 	hiring->options = json_object();
@@ -202,7 +215,10 @@ static int ask_all(struct hiring *hiring, struct qg_strings *given)
 	if (!hiring->options || !hiring->answers) {
 		return qg_cli_say(hiring->cli, QG_CLI_FAILED, "out of memory");
 	}
-	json_t *steps = isatty(STDIN_FILENO) ? qg_cli_steps_before(hiring->platform) : NULL;
+	bool made = qg_cli_create_account(hiring->cli, hiring->platform, given, hiring->options);
+	json_t *steps = !made && isatty(STDIN_FILENO)
+				? qg_cli_steps_before(hiring->platform, transport_of(hiring, given))
+				: NULL;
 	say_steps(stderr, steps);
 	json_decref(steps);
 	return question(hiring, given, NULL);
@@ -266,9 +282,12 @@ static int print_next(const struct hiring *hiring, const char *path,
 	json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:o}", "bot", hiring->name, "template",
 		hiring->template_id, "platform", hiring->platform, "file", path, "models", models);
 	if (all && welcome) {
-		char *hook = qg_str_printf("/hook/%s", hiring->name);
+		const char *transport = transport_of(hiring, NULL);
+		char *hook = qg_cli_has_hook(hiring->platform, transport)
+				     ? qg_str_printf("/hook/%s", hiring->name)
+				     : NULL;
 		char *say = *welcome->code ? qg_str_printf("/绑定 %s", welcome->code) : NULL;
-		json_t *before = qg_cli_steps_before(hiring->platform);
+		json_t *before = qg_cli_steps_before(hiring->platform, transport);
 		json_t *more = json_pack("{s:s?, s:s?, s:s?, s:I, s:o?, s:O?}", "webhook", hook,
 			"code", *welcome->code ? welcome->code : NULL, "say", say, "code_until",
 			(json_int_t)welcome->until, "steps_before", before, "steps", steps);
@@ -298,9 +317,14 @@ static void say_welcome(
 			refused ? "平台没有接受这些凭据 the platform did not accept the credentials"
 				: "没能向平台核对凭据 the platform could not be asked",
 			welcome->words, name);
+	} else if (welcome->running) {
+		puts("正在运行的服务会自己连上它 the server that runs opens its link: qungong "
+		     "doctor");
 	}
-	printf("回调地址 webhook: /hook/%s（服务监听 listening on %s）\n", name,
-		hiring->config->listen);
+	if (qg_cli_has_hook(hiring->platform, transport_of(hiring, NULL))) {
+		printf("回调地址 webhook: /hook/%s（服务监听 listening on %s）\n", name,
+			hiring->config->listen);
+	}
 	if (json_array_size(steps) > 0) {
 		puts("在平台的开发者后台 in the platform's console:");
 		say_steps(stdout, steps);
@@ -352,7 +376,8 @@ static int show_next(struct hiring *hiring, const char *path)
 {
 	bool web = strcmp(hiring->platform, "web") == 0;
 	struct qg_welcome welcome;
-	json_t *steps = web ? NULL : qg_cli_steps_after(hiring->platform, hiring->name);
+	const char *transport = transport_of(hiring, NULL);
+	json_t *steps = web ? NULL : qg_cli_steps_after(hiring->platform, transport, hiring->name);
 	if (!web) {
 		qg_cli_welcome(hiring->cli, hiring->config, hiring->name, true, &welcome);
 	}
@@ -361,6 +386,11 @@ static int show_next(struct hiring *hiring, const char *path)
 		code = print_next(hiring, path, web ? NULL : &welcome, steps);
 	} else {
 		say_next(hiring, path, web ? NULL : &welcome, steps);
+		if (!web && qg_cli_hears(hiring->platform)) {
+			qg_cli_wait_for_word(hiring->cli, hiring->config, hiring->name,
+				json_string_value(
+					json_object_get(hiring->options, "display_name")));
+		}
 	}
 	json_decref(steps);
 	return code;
@@ -496,7 +526,9 @@ const struct qg_verb qg_cli_hire = {"hire",
 	"让一个角色上岗 · picks a template and holds its interview",
 	"选模板、回答几个问题，写出 bots.d/NAME.yaml；已有的文件不会被覆盖。\n"
 	"--name      代号，用在网址和日志里，默认与模板同名\n"
-	"--platform  默认 web：浏览器里的工作群；feishu：飞书群，会问应用的凭据，密钥存入 "
+	"--platform  默认 "
+	"web：浏览器里的工作群；wecom：企业微信智能机器人，在终端扫码创建，或手工填 Bot ID 和 "
+	"Secret；\n            wecom-hook：企业微信群机器人，只发不收；feishu：飞书群。密钥存入 "
 	"secrets/\n"
 	"--answers   KEY=VALUE，可重复，代替提问；没有终端时用它。密钥只收 "
 	"KEY=file:路径，或从标准输入读\n"

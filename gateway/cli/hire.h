@@ -40,6 +40,7 @@ QG_MUST_CHECK int qg_cli_write_secrets(const struct qg_cli *cli, const char *con
 struct qg_welcome {
 	char code[8];  /* "" where Redis could not be reached */
 	int64_t until; /* wall ms */
+	bool running; /* a server is: it opens the link itself, and a question would take it away */
 	bool probed;
 	enum qg_status probe;
 	char words[256]; /* of the probe */
@@ -51,12 +52,29 @@ void qg_cli_welcome(const struct qg_cli *cli, struct qg_config *config, const ch
 /* What to do with the code. */
 void qg_cli_say_code(const struct qg_welcome *welcome);
 
+/* ---- arrival.c ---- */
+
+/* Asks to write to the bot, and ticks when the first message arrived: where a server runs, at a terminal, for some
+ * minutes or until Ctrl-C. shown: what a mention of it is, or NULL. */
+void qg_cli_wait_for_word(const struct qg_cli *cli, const struct qg_config *config, const char *bot,
+	const char *shown);
+
 /* ---- steps.c ---- */
 
 /* What a person does in the platform's console: before the credentials are known, and after. Lines of text, new
- * reference; NULL for a platform without. bot may be NULL before. */
-json_t *qg_cli_steps_before(const char *platform);
-json_t *qg_cli_steps_after(const char *platform, const char *bot);
+ * reference; NULL for a platform without. transport: as given, NULL for the platform's usual one. */
+json_t *qg_cli_steps_before(const char *platform, const char *transport);
+json_t *qg_cli_steps_after(const char *platform, const char *transport, const char *bot);
+/* The transport that is written where none is given; NULL: none needs to be. */
+const char *qg_cli_transport(const char *platform);
+/* Whether messages come from there at all. */
+bool qg_cli_hears(const char *platform);
+/* Whether the platform calls us at /hook/<bot>. */
+bool qg_cli_has_hook(const char *platform, const char *transport);
+/* Whether an option is asked for: it must be there, it may stay empty, or it is none that people type. */
+enum qg_cli_wish { QG_CLI_IDLE, QG_CLI_USEFUL, QG_CLI_NEEDED };
+enum qg_cli_wish qg_cli_wish(
+	const char *platform, const char *transport, const struct qg_option *row);
 /* Two keys of which the adapter demands one, and NULL; NULL for a platform without. */
 const char *const *qg_cli_one_of(const char *platform);
 

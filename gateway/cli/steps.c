@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/option.h"
+
 struct steps {
-	const char *platform;
+	const char *platform, *transport; /* the first row of a platform is its usual way */
+	bool written; /* the transport is not what the platform takes by itself */
 	const char *const *before, *const *after; /* end with NULL; @ is the bot's name */
 	const char *const *one_of;		  /* at least one of them must be there */
+	/* keys that are asked for although the table of options lets them be absent; NULL: all secrets */
+	const char *const *needed, *const *useful;
 };
 
 static const char *const feishu_before[] = {
@@ -31,7 +36,43 @@ static const char *const feishu_after[] = {
 
 static const char *const feishu_one_of[] = {"encrypt_key", "verification_token", NULL};
 
-static const struct steps all[] = {{"feishu", feishu_before, feishu_after, feishu_one_of}};
+static const char *const wecom_before[] = {
+	"企业微信管理后台 work.weixin.qq.com →「管理工具」→「智能机器人」→ "
+	"创建；或在客户端「工作台」→「智能机"
+	"器人」→ 创建（要有权限的成员）。",
+	"选「手动创建」，拉到最下面选「API 模式」。",
+	"连接方式选「使用长连接」，复制 Bot ID 和 Secret：Secret 只显示一次，重置后旧的作废。",
+	"填名称、头像和可见范围（不在范围里的人用不了它），保存。", NULL};
+static const char *const wecom_after[] = {"启动 qungong run。长连接不需要公网地址。",
+	"在企业内部群里：群设置 → 添加成员 →「智能机器人」→ 选它。",
+	"同一个机器人只能有一个长连接：别的程序不要再用这个 Bot ID。", NULL};
+static const char *const wecom_hook_way[] = {
+	"企业微信管理后台 →「管理工具」→「智能机器人」→ 创建 →「手动创建」→「API 模式」。",
+	"连接方式选「使用URL回调」，随机生成 Token 和 EncodingAESKey，先不要保存；它们下面要填。",
+	NULL};
+static const char *const wecom_hook_after[] = {
+	"启动 qungong run，并让外网的 https://你的域名/hook/@ 转到它（配置里的 listen）。",
+	"回到创建页面，URL 填 https://你的域名/hook/@，保存时企业微信会验证它。",
+	"在企业内部群里：群设置 → 添加成员 →「智能机器人」→ 选它。", NULL};
+static const char *const wecom_needed[] = {"bot_id", "secret", NULL};
+static const char *const wecom_hook_needed[] = {"token", "encoding_aes_key", NULL};
+static const char *const wecom_useful[] = {"display_name", NULL};
+
+static const char *const robot_before[] = {"在群里：群设置 →「消息推送」（原「群机器人」）→ 添加 → "
+					   "新建，复制 Webhook 地址。它就是钥匙：谁有它，谁就能"
+					   "往群里发。",
+	NULL};
+static const char *const robot_after[] = {
+	"它只发不收。试一下：qungong say @ 你好（服务在运行时马上发出）。", NULL};
+
+static const struct steps all[] = {
+	{"feishu", "webhook", true, feishu_before, feishu_after, .one_of = feishu_one_of},
+	{"wecom", "websocket", false, wecom_before, wecom_after, .needed = wecom_needed,
+		.useful = wecom_useful},
+	{"wecom", "webhook", false, wecom_hook_way, wecom_hook_after, .needed = wecom_hook_needed,
+		.useful = wecom_useful},
+	{"wecom-hook", "none", false, robot_before, robot_after, .one_of = NULL},
+};
 
 static json_t *fill(const char *const *lines, const char *bot)
 {
@@ -51,30 +92,76 @@ static json_t *fill(const char *const *lines, const char *bot)
 	return filled;
 }
 
-static const struct steps *find(const char *platform)
+/* transport NULL: the platform's usual one. */
+static const struct steps *find(const char *platform, const char *transport)
 {
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (strcmp(all[i].platform, platform) == 0) {
+		if (strcmp(all[i].platform, platform) == 0 &&
+			(!transport || strcmp(all[i].transport, transport) == 0)) {
 			return &all[i];
 		}
 	}
 	return NULL;
 }
 
-json_t *qg_cli_steps_before(const char *platform)
+json_t *qg_cli_steps_before(const char *platform, const char *transport)
 {
-	const struct steps *steps = find(platform);
+	const struct steps *steps = find(platform, transport);
 	return steps ? fill(steps->before, NULL) : NULL;
 }
 
-json_t *qg_cli_steps_after(const char *platform, const char *bot)
+json_t *qg_cli_steps_after(const char *platform, const char *transport, const char *bot)
 {
-	const struct steps *steps = find(platform);
+	const struct steps *steps = find(platform, transport);
 	return steps ? fill(steps->after, bot) : NULL;
 }
 
 const char *const *qg_cli_one_of(const char *platform)
 {
-	const struct steps *steps = find(platform);
+	const struct steps *steps = find(platform, NULL);
 	return steps ? steps->one_of : NULL;
+}
+
+const char *qg_cli_transport(const char *platform)
+{
+	const struct steps *steps = find(platform, NULL);
+	return steps && steps->written ? steps->transport : NULL;
+}
+
+bool qg_cli_hears(const char *platform)
+{
+	const struct steps *steps = find(platform, NULL);
+	return !steps || strcmp(steps->transport, "none") != 0;
+}
+
+bool qg_cli_has_hook(const char *platform, const char *transport)
+{
+	const struct steps *steps = find(platform, transport);
+	return steps && strcmp(steps->transport, "webhook") == 0;
+}
+
+static bool is_among(const char *const *keys, const char *key)
+{
+	for (; keys && *keys; keys++) {
+		if (strcmp(*keys, key) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum qg_cli_wish qg_cli_wish(
+	const char *platform, const char *transport, const struct qg_option *row)
+{
+	const struct steps *steps = find(platform, transport);
+	const char *const *needed = steps ? steps->needed : NULL;
+	bool required = (row->flags & QG_OPTION_REQUIRED) || is_among(needed, row->name);
+	if (row->type == QG_OPTION_JSON || (row->flags & QG_OPTION_NO_EFFECT)) {
+		return QG_CLI_IDLE;
+	}
+	if (required) {
+		return QG_CLI_NEEDED;
+	}
+	bool useful = needed ? is_among(steps->useful, row->name) : (row->flags & QG_SECRET) != 0;
+	return useful ? QG_CLI_USEFUL : QG_CLI_IDLE;
 }

@@ -118,6 +118,11 @@ const char *qg_cli_store_url(const struct qg_cli_store *store)
 	return store->url;
 }
 
+bool qg_cli_store_is_ours(const struct qg_cli_store *store)
+{
+	return store->child && qg_redis_child_is_ours(store->child);
+}
+
 char *qg_cli_store_prefix(const struct qg_cli_store *store, const char *bot)
 {
 	return qg_str_printf("qg:{%u}:", qg_crc16(bot, strlen(bot)) % store->partitions);

@@ -1,7 +1,7 @@
 /* welcome.c - a bot that was just hired: a code for its first admin, and a question to its platform.
  *
- * The code (later ones by `qungong bind`) goes into the Redis of the config, the running one or a private one started for this moment. Whether the
- * credentials work is asked by the adapter itself, over a bot that is never started. */
+ * The code (later ones by `qungong bind`) goes into the Redis of the config: the running one, or a private one started
+ * for this moment. */
 #include "hire.h"
 
 #include <stdio.h>
@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include "models.h"
-#include "qg/adapter.h"
+#include "probe.h"
 #include "qg/clock.h"
 #include "qg/crypto.h"
 #include "qg/fetch.h"
 #include "qg/queue.h"
 #include "qg/redis.h"
+#include "running.h"
 
 enum { PATIENCE_MS = 20000, CODE_MS = 15 * 60 * 1000 };
 
@@ -27,8 +28,6 @@ struct visit {
 	struct qg_timer *timer;
 	struct qg_redis *redis;
 	struct qg_queue *queue;
-	struct qg_http_client *http;
-	struct qg_bot bot;
 	char digest[33];
 	bool offered;
 };
@@ -102,72 +101,24 @@ void qg_cli_say_code(const struct qg_welcome *welcome)
 
 /* ---- the platform ---- */
 
-static void on_receive(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn stored, void *arg)
+/* A server that runs opens the link itself, tells whether it is up, and must not lose it to a question. */
+static void ask_platform(struct visit *visit, const struct qg_cli_store *store)
 {
-	qg_message_destroy(msg); /* it was never started: nothing comes */
-}
-
-static void on_sent(
-	struct qg_bot *bot, struct qg_reply *reply, enum qg_status status, unsigned retry_ms)
-{
-	qg_reply_destroy(reply);
-}
-
-static void on_link(struct qg_bot *bot, enum qg_link link, const char *why)
-{
-}
-
-static void on_stopped(struct qg_bot *bot)
-{
-}
-
-static void on_told(void *arg, enum qg_status status, const char *words)
-{
-	struct visit *visit = arg;
-	visit->welcome->probe = status;
-	snprintf(visit->welcome->words, sizeof(visit->welcome->words), "%s",
-		words ? words : qg_status_text(status));
-	qg_utf8_flatten(visit->welcome->words);
-	qg_loop_stop(visit->loop);
-}
-
-static void ask_platform(struct visit *visit, const struct qg_adapter *adapter)
-{
-	static const struct qg_host host = {.receive = on_receive,
-		.sent = on_sent,
-		.link_changed = on_link,
-		.stopped = on_stopped,
-		.replay_drafts = on_stopped};
-	static const struct qg_strings none;
-	visit->bot = (struct qg_bot){.adapter = adapter,
-		.host = &host,
-		.config = visit->bot_config,
-		.loop = visit->loop,
-		.redis = visit->redis,
-		.http = visit->http,
-		.name = visit->bot_config->name,
-		.prefix = "",
-		.data_dir = visit->config->data_dir,
-		.title = "",
-		.greeting = "",
-		.suggestions = &none,
-		.state = calloc(1, adapter->state_size > 0 ? adapter->state_size : 1)};
-	visit->welcome->probed = true;
-	visit->welcome->probe = visit->bot.state ? QG_TIMEOUT : QG_NO_MEMORY;
-	snprintf(visit->welcome->words, sizeof(visit->welcome->words), "%s",
-		qg_status_text(visit->welcome->probe));
-	if (!visit->bot.state) {
+	struct qg_welcome *welcome = visit->welcome;
+	struct qg_cli_probe probe;
+	struct qg_http_client *http = qg_cli_http_client(visit->cli, visit->loop);
+	if (!http) {
 		return;
 	}
-	enum qg_status status = adapter->init(&visit->bot);
-	if (status == QG_OK) {
-		adapter->probe(&visit->bot, on_told, visit);
-		wait_for_answer(visit);
-	} else {
-		on_told(visit, status, NULL);
+	welcome->running = qg_cli_is_running(visit->config, store, visit->loop, http);
+	if (!welcome->running || !qg_cli_dials(visit->bot_config)) {
+		qg_cli_probe(
+			visit->cli, visit->config, visit->bot_config, visit->loop, http, &probe);
+		welcome->probed = probe.asked;
+		welcome->probe = probe.status;
+		snprintf(welcome->words, sizeof(welcome->words), "%s", probe.words);
 	}
-	adapter->finish(&visit->bot);
-	free(visit->bot.state);
+	qg_http_client_destroy(http);
 }
 
 /* ---- both ---- */
@@ -183,19 +134,14 @@ void qg_cli_welcome(const struct qg_cli *cli, struct qg_config *config, const ch
 		.loop = qg_loop_create(1)};
 	visit.timer = visit.loop ? qg_timer_create(visit.loop, too_late, &visit) : NULL;
 	struct qg_cli_store *store = visit.timer ? qg_cli_store_open(cli, config) : NULL;
-	if (store) {
+	if (store && qg_cli_hears(visit.bot_config->platform)) {
 		offer_code(&visit, store);
 	}
-	const struct qg_adapter *adapter = qg_adapter_find(visit.bot_config->platform);
-	if (probes && visit.timer && adapter && adapter->probe) {
-		visit.http = qg_cli_http_client(cli, visit.loop);
-		if (visit.http) {
-			ask_platform(&visit, adapter);
-		}
+	if (probes && visit.timer) {
+		ask_platform(&visit, store);
 	}
 	qg_redis_destroy(visit.redis);
 	qg_queue_destroy(visit.queue);
-	qg_http_client_destroy(visit.http);
 	qg_timer_destroy(visit.timer);
 	qg_loop_destroy(visit.loop);
 	qg_cli_store_close(store);

@@ -57,7 +57,7 @@ says "names its flags" "--admin-listen"
 try "a verb's --help" 0 hire --help
 try "an unknown verb is wrong use" 2 chekc
 says "with a suggestion" "did you mean 'check'" err
-for verb in doctor records backup restore export erase login audit; do
+for verb in records backup restore export erase login audit; do
 	try "'$verb' is refused by name" 2 $verb
 	says "and says so" "not built into this version" err
 done
@@ -70,7 +70,7 @@ try "a word too many" 2 version now
 try "version" 0 version
 says "says what is built in" "platforms: web, feishu"
 try "version as JSON, --json first" 0 --json version
-says "is JSON" '"platforms":"web, feishu"'
+says "is JSON" '"platforms":"web, feishu'
 
 # ---- check ----
 try "check without a config" 2 check
@@ -164,7 +164,7 @@ try "hire never overwrites" 1 hire restaurant --name xiaoman --answers shop_name
 holds "the file is as it was" cmp before bots.d/xiaoman.yaml
 try "hire with a question nobody asked" 2 hire restaurant --name x --answers shop=1
 try "hire with a bad name" 2 hire restaurant --name Big --answers shop_name=a --answers phone=b --answers hours=c
-try "hire on a platform not built" 2 hire restaurant --name x --platform wecom
+try "hire on a platform not built" 2 hire restaurant --name x --platform slack
 try "hire of no template" 2 hire restorant --name x
 says "suggests one" "did you mean 'restaurant'" err
 printf '小满\n021\n十点\n' | "$bin" hire restaurant --name piped >out 2>err
@@ -273,6 +273,73 @@ printf -- '- ask: 几点上班\n  expect: [不会有的话]\n  offline: true\n' 
 try "a failed case is exit 1" 1 test template:wrong
 says "and shown" "FAIL"
 try "a model that is not there" 2 test xiaoman --model nope
+
+# ---- say, doctor: the server is stopped ----
+mkdir clinic
+printf 'listen: 127.0.0.1:0\nadmin_listen: 127.0.0.1:0\ndata_dir: ./data\n' >clinic/qungong.yaml
+cd clinic || exit 2
+try "doctor without bots" 0 doctor
+says "says what to do" "qungong hire"
+try "hire for doctor" 0 hire restaurant --name desk --answers shop_name=a --answers phone=b --answers hours=c
+try "doctor of a healthy box" 0 doctor
+says "looks at Redis" "ok    redis  AOF"
+says "at the disk" "ok    disk"
+says "and at each bot" "ok    bot desk  模板 restaurant"
+try "doctor as JSON" 0 doctor --json
+holds "is JSON, and ok" python3 -c 'import json; d = json.load(open("out")); assert d["ok"] and not d["running"] and d["findings"]'
+try "where the data goes" 0 doctor --data
+says "what is kept" "对话"
+says "and that nothing leaves" "内容不出这台机器"
+try "where the data goes, as JSON" 0 doctor --data --json
+holds "names each bot" python3 -c 'import json; d = json.load(open("out")); assert d["bots"][0]["bot"] == "desk" and d["bots"][0]["leaves"] == []'
+chmod 755 data
+try "data that others can read is a warning" 0 doctor
+says "with the command" "chmod 700"
+try "doctor takes no words" 2 doctor desk
+
+try "say on the web" 0 say desk 你好
+says "says when it leaves" "服务没在运行"
+try "say as JSON" 0 say desk 你好 --json
+says "it is queued" '"state":"queued","landed":false'
+try "say nothing" 2 say desk ''
+try "say of nobody" 2 say nobody 你好
+try "say to a chat that it has not" 2 say desk 你好 --to other
+try "no files on the web" 2 say desk 你好 --file qungong.yaml
+echo 早报 >in
+"$bin" say desk - <in >out 2>err
+says "say from standard input" "服务没在运行"
+printf 'a\0b' | "$bin" say desk - >out 2>err
+holds "which must be text" test $? -eq 2
+
+printf 'http://127.0.0.1:9/cgi-bin/webhook/send?key=k-1\na\nb\nc\n' | "$bin" hire restaurant --platform wecom-hook --name robot >out 2>err
+says "hire of a group's robot" "robot 已写入"
+holds "its address is kept apart" test "$(stat -c %a secrets/robot.url)" = 600
+holds "and stands nowhere else" sh -c '! grep -rq k-1 bots.d out err'
+holds "nobody is bound to who hears nothing" sh -c '! grep -q 绑定 out'
+try "nor later" 2 bind robot
+printf 'https://example.com/cgi-bin/webhook/send?key=k-1\na\nb\nc\n' | "$bin" hire restaurant --platform wecom-hook --name wrong >out 2>err
+holds "another host is refused" sh -c 'test ! -e bots.d/wrong.yaml && ! grep -q k-1 err'
+try "a robot writes" 0 say robot 日报 --file qungong.yaml
+holds "its file is kept for its owner" test "$(stat -c %a data/outbox/*)" = 600
+try "a picture that is none" 2 say robot 日报 --image qungong.yaml
+try "a file that is not there" 2 say robot 日报 --file nothing
+try "doctor finds what cannot be reached" 1 doctor
+says "and the page of the console" "消息推送"
+holds "but tells no key" sh -c '! grep -q k-1 out'
+
+mkdir -p secrets && echo s3cret >secrets/given
+try "hire on WeCom" 0 hire restaurant --platform wecom --name talk --answers bot_id=aib-1 --answers secret=file:secrets/given \
+	--answers ws_url=ws://127.0.0.1:9 --answers shop_name=a --answers phone=b --answers hours=c
+says "in its group" "智能机器人"
+holds "without a webhook" sh -c '! grep -q /hook/ out'
+says "with a code for its admin" "/绑定"
+says "and what to write" "@机器人 你好"
+try "hire on WeCom by webhook" 2 hire restaurant --platform wecom --name hooked --answers transport=webhook \
+	--answers shop_name=a --answers phone=b --answers hours=c
+says "wants what signs it" "encoding_aes_key" err
+try "say on WeCom names whom" 2 say talk 你好
+try "say to somebody" 0 say talk 你好 --to zhangsan --direct
+cd ..
 
 # ---- pause, resume, fire: the server is stopped ----
 sed -i 's/:8080/:0/; s/:8081/:0/' qungong.yaml

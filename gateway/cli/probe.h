@@ -1,0 +1,23 @@
+/* probe.h - a question to a bot's platform: do its credentials work? */
+#ifndef QG_GATEWAY_CLI_PROBE_H
+#define QG_GATEWAY_CLI_PROBE_H
+
+#include "cli.h"
+
+struct qg_http_client;
+struct qg_loop;
+
+struct qg_cli_probe {
+	bool asked; /* false: the platform has no such question */
+	enum qg_status status;
+	char words[256]; /* one line */
+};
+
+/* Asked by the adapter itself, over a bot that is never started. Runs the loop, for some seconds at most. */
+void qg_cli_probe(const struct qg_cli *cli, const struct qg_config *config,
+	const struct qg_bot_config *bot, struct qg_loop *loop, struct qg_http_client *http,
+	struct qg_cli_probe *out);
+/* Whether the platform gives its one connection to the newest: a question takes it from a server that runs. */
+bool qg_cli_dials(const struct qg_bot_config *bot);
+
+#endif

@@ -1,0 +1,99 @@
+/* test_steps.c - what a person is told to click and asked to type, by platform and transport. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hire.h"
+
+#include "qg/option.h"
+
+static const struct qg_option plain = {"display_name", QG_OPTION_STRING},
+			      id = {"bot_id", QG_OPTION_STRING},
+			      secret = {"secret", QG_OPTION_STRING, .flags = QG_SECRET},
+			      token = {"token", QG_OPTION_STRING, .flags = QG_SECRET},
+			      unused = {"secret", QG_OPTION_STRING,
+				      .flags = QG_SECRET | QG_OPTION_NO_EFFECT},
+			      must = {"app_id", QG_OPTION_STRING, .flags = QG_OPTION_REQUIRED};
+
+static const struct {
+	const char *platform, *transport;
+	const struct qg_option *row;
+	enum qg_cli_wish wish;
+} wishes[] = {
+	{"wecom", NULL, &id, QG_CLI_NEEDED},
+	{"wecom", NULL, &secret, QG_CLI_NEEDED},
+	{"wecom", NULL, &token, QG_CLI_IDLE},
+	{"wecom", NULL, &plain, QG_CLI_USEFUL},
+	{"wecom", "webhook", &id, QG_CLI_IDLE},
+	{"wecom", "webhook", &token, QG_CLI_NEEDED},
+	{"wecom-hook", NULL, &unused, QG_CLI_IDLE},
+	{"feishu", "webhook", &token, QG_CLI_USEFUL},
+	{"feishu", "webhook", &must, QG_CLI_NEEDED},
+	{"feishu", "webhook", &plain, QG_CLI_IDLE},
+	{"other", NULL, &secret, QG_CLI_USEFUL},
+	{"other", NULL, &must, QG_CLI_NEEDED},
+};
+
+START_TEST(test_wishes)
+{
+	ck_assert_int_eq(qg_cli_wish(wishes[_i].platform, wishes[_i].transport, wishes[_i].row),
+		wishes[_i].wish);
+}
+END_TEST
+
+START_TEST(test_ways)
+{
+	ck_assert_str_eq(qg_cli_transport("feishu"), "webhook");
+	ck_assert_ptr_null(qg_cli_transport("wecom"));
+	ck_assert_ptr_null(qg_cli_transport("other"));
+	ck_assert(qg_cli_has_hook("feishu", "webhook"));
+	ck_assert(qg_cli_has_hook("wecom", "webhook"));
+	ck_assert(!qg_cli_has_hook("wecom", NULL));
+	ck_assert(!qg_cli_has_hook("wecom-hook", NULL));
+	ck_assert(qg_cli_hears("wecom"));
+	ck_assert(qg_cli_hears("other"));
+	ck_assert(!qg_cli_hears("wecom-hook"));
+}
+END_TEST
+
+static void check_steps(json_t *steps, const char *word)
+{
+	bool found = false;
+	size_t i;
+	json_t *step;
+	ck_assert_uint_gt(json_array_size(steps), 0);
+	json_array_foreach (steps, i, step) {
+		ck_assert_str_ne(json_string_value(step), "");
+		found = found || strstr(json_string_value(step), word);
+	}
+	ck_assert_msg(found, "%s", word);
+	json_decref(steps);
+}
+
+/* The pages of the console by name, and the bot's own address where there is one. */
+START_TEST(test_steps)
+{
+	check_steps(qg_cli_steps_before("wecom", NULL), "使用长连接");
+	check_steps(qg_cli_steps_before("wecom", "webhook"), "使用URL回调");
+	check_steps(qg_cli_steps_after("wecom", NULL, "xiaoman"), "智能机器人");
+	check_steps(qg_cli_steps_after("wecom", "webhook", "xiaoman"), "/hook/xiaoman");
+	check_steps(qg_cli_steps_before("wecom-hook", NULL), "消息推送");
+	check_steps(qg_cli_steps_after("feishu", "webhook", "xiaoman"), "/hook/xiaoman");
+	ck_assert_ptr_null(qg_cli_steps_before("other", NULL));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("cli steps");
+	TCase *tcase = tcase_create("all");
+	tcase_add_loop_test(tcase, test_wishes, 0, sizeof(wishes) / sizeof(wishes[0]));
+	tcase_add_test(tcase, test_ways);
+	tcase_add_test(tcase, test_steps);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
