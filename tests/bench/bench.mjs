@@ -16,8 +16,9 @@ import { stream } from './stream.mjs';
 import { streams } from './streams.mjs';
 import { turns } from './turns.mjs';
 import { webhook } from './webhook.mjs';
+import { wecom } from './wecom.mjs';
 
-const all = { start, webhook, cycle, ingest, turns, stream, streams, memory, breakdown };
+const all = { start, webhook, cycle, wecom, ingest, turns, stream, streams, memory, breakdown };
 const wanted = (process.env.BENCH ?? '').split(/[\s,]+/).filter(Boolean);
 const out = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../out/bench');
 const scale = Number(process.env.BENCH_SCALE ?? 1);

@@ -1,0 +1,114 @@
+// Hiring a bot on WeCom from a terminal, by scanning a code, and what `doctor` says of it afterwards.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { flow, until } from './rig.mjs';
+import { BOT, People, SCRIPTED, wecom, wecomBot } from './wecom.mjs';
+
+const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0;
+const skip = hasTerminal ? false : 'no terminal can be opened';
+const QUESTIONS = { shop_name: '小满餐厅', phone: '021-5555', hours: '每天11:00-21:30' };
+const answers = (more = {}) => Object.entries({ ...QUESTIONS, ...more }).flatMap(([key, value]) => ['--answers', `${key}=${value}`]);
+
+// A verb at a terminal of its own: what it showed, and a way to type.
+class Typed {
+	constructor(rig, args, env = {}) {
+		const words = [process.env.QUNGONG_BIN, ...args, '-c', rig.configPath].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+		this.child = spawn('script', ['-qfec', words, '/dev/null'], { cwd: rig.folder, env: { ...rig.environment(env), SHELL: '/bin/sh', TERM: 'dumb' },
+			stdio: ['pipe', 'pipe', 'ignore'] });
+		this.out = '';
+		this.child.stdin.on('error', () => {});
+		this.child.stdout.setEncoding('utf8').on('data', (text) => { this.out += text; });
+		this.ended = new Promise((resolve) => { this.child.on('close', (code) => resolve(code)); });
+		rig.onEnd(() => this.child.kill('SIGKILL'));
+	}
+
+	until(pattern, ms = 15_000) {
+		return until(() => pattern.exec(this.out), ms, () => `${pattern} in ${this.out.slice(-1500)}`);
+	}
+
+	type(text) {
+		this.child.stdin.write(text);
+	}
+}
+
+flow('a bot is made by scanning a code, tried, and serves', { skip, ms: 90_000 }, async (rig) => {
+	const platform = await wecom(rig, { bots: [] });
+	rig.writeConfig({ bots: [], models: {} });
+	const account = { ...BOT, bot_id: 'aibMadeByQr', secret: 'secret-made-by-qr' };
+	platform.console.onPoll = (scan) => {
+		if (scan.polls === 2) {
+			scan.status = 'scaned';
+		} else if (scan.polls === 4) {
+			platform.console.confirm(scan, account);
+		}
+	};
+	const terminal = new Typed(rig, ['hire', 'restaurant', '--name', 'xiaoman', '--platform', 'wecom',
+		...answers({ ws_url: platform.ws_url, api_base: platform.url, display_name: BOT.name, address: '青禾路18号' })],
+	{ QUNGONG_TEST_WECOM_QC: platform.url });
+	await terminal.until(/work\.weixin\.qq\.com\/ai\/qc\/c/);
+	assert.match(terminal.out, /[█▀▄]|\x1b\[/, 'the code is drawn');
+	await terminal.until(/Scanned/);
+	await terminal.until(/The bot is made/);
+	let told = false;
+	await until(() => { // whatever else it asks may stay empty
+		if (/绑定 \d{6}/.test(terminal.out)) {
+			told = true;
+		} else if (/> ?\r?\n?$/.test(terminal.out)) {
+			terminal.out += '\n';
+			terminal.type('\n');
+		}
+		return told;
+	}, 30_000, () => `the code for the first admin in ${terminal.out.slice(-1500)}`);
+	terminal.type('\x03');
+	assert.ok(!terminal.out.includes(account.secret), 'the secret is not shown');
+	assert.ok(platform.account(account.bot_id).subscribed.length >= 1, 'the credentials were tried');
+	terminal.child.kill('SIGTERM');
+	await rig.start('all');
+	const people = new People(platform, account.bot_id);
+	const code = /绑定 (\d{6})/.exec(terminal.out)[1];
+	assert.match(await people.ask(`/绑定 ${code}`, { chat: null }), /管理员/);
+	assert.match(await people.ask('几点开门', { chat: null }), /11:00/);
+});
+
+for (const [what, change] of [
+	['the platform refuses', (platform) => { platform.console.answer = { errcode: 40001, errmsg: 'no' }; }],
+	['the link leads elsewhere', (platform) => { platform.console.authUrl = () => 'https://work.weixin.qq.com.example.invalid/ai/qc/c?scode=x'; }],
+	['the link is no address', (platform) => { platform.console.authUrl = () => '\u001b]0;x\u0007'; }],
+	['the code expires', (platform) => { platform.console.onPoll = (scan) => { scan.status = 'expired'; }; }],
+]) {
+	flow(`no bot by a code, for ${what}: the console's steps, typed by hand`, { skip, ms: 60_000 }, async (rig) => {
+		const platform = await wecom(rig);
+		change(platform);
+		rig.writeConfig({ bots: [], models: {} });
+		const terminal = new Typed(rig, ['hire', 'restaurant', '--name', 'xiaoman', '--platform', 'wecom',
+			...answers({ ws_url: platform.ws_url, api_base: platform.url })], { QUNGONG_TEST_WECOM_QC: platform.url });
+		await terminal.until(/to be made by hand/, 20_000);
+		await terminal.until(/智能机器人/);
+		assert.ok(!terminal.out.includes('example.invalid'));
+		assert.ok(!terminal.out.includes('\u001b]0;x'));
+		await terminal.until(/bot_id/);
+		terminal.child.kill('SIGTERM');
+	});
+}
+
+flow('doctor: good credentials, wrong ones, nobody there', { ms: 90_000 }, async (rig) => {
+	const platform = await wecom(rig);
+	rig.writeConfig({ bots: [wecomBot(platform)], models: SCRIPTED });
+	const good = await rig.verb(['doctor'], { ms: 40_000 });
+	assert.equal(good.code, 0, good.out + good.err);
+	rig.writeConfig({ bots: [wecomBot(platform, { secret: 'wrong' })] });
+	const wrong = await rig.verb(['doctor'], { ms: 40_000 });
+	assert.equal(wrong.code, 1, wrong.out + wrong.err);
+	assert.match(wrong.out + wrong.err, /智能机器人/, 'it names the page of the console');
+	assert.ok(!(wrong.out + wrong.err).includes('wrong-'));
+	rig.writeConfig({ bots: [wecomBot(platform, { ws_url: 'ws://127.0.0.1:1' })] });
+	assert.equal((await rig.verb(['doctor'], { ms: 60_000 })).code, 1);
+	// beside a server that runs it asks the server, and does not take the connection from it
+	rig.writeConfig({ bots: [wecomBot(platform)] });
+	await rig.start('all');
+	const before = platform.account(BOT.bot_id).subscribed.length;
+	const beside = await rig.verb(['doctor'], { ms: 40_000 });
+	assert.equal(beside.code, 0, beside.out + beside.err);
+	assert.equal(platform.account(BOT.bot_id).subscribed.length, before);
+	assert.equal(platform.socket.connections.filter((one) => one.kicked).length, 0);
+});
