@@ -186,17 +186,7 @@ lines_of "command line" sh tests/flow/cli.sh "$bin"
 
 # ---- the real program, driven by Node ----
 
-say "flow"
-if has node nodejs; then
-	has strace strace || echo "no strace: the order of writing and acknowledging is not looked at"
-	# shellcheck disable=SC2046
-	tap flow env QUNGONG_BIN="$bin" node --test $(grep -lE "from '\./rig\.mjs'" tests/flow/*.mjs)
-else
-	echo "skipped: no node"
-	count 0 0 1
-fi
-
-# Each stand-in is itself proven by the official clients of what it stands in for.
+# Each stand-in is itself proven by the official clients of what it stands in for. Flow tests use them, and their packages.
 for folder in platforms models; do
 	[ -f "tests/$folder/package.json" ] || continue
 	say "stand-ins: $folder"
@@ -208,6 +198,16 @@ for folder in platforms models; do
 		count 0 0 1
 	fi
 done
+
+say "flow"
+if has node nodejs; then
+	has strace strace || echo "no strace: the order of writing and acknowledging is not looked at"
+	# shellcheck disable=SC2046
+	tap flow env QUNGONG_BIN="$bin" node --test $(grep -lE "from '\./rig\.mjs'" tests/flow/*.mjs)
+else
+	echo "skipped: no node"
+	count 0 0 1
+fi
 
 say "browser"
 if has node nodejs && has npm npm && has chromium chromium fonts-noto-cjk; then

@@ -77,8 +77,7 @@ static void destroy(struct wecom_lane *lane)
 	free(lane);
 }
 
-struct wecom_lane *wecom_lane_find(
-	const struct wecom_link *link, const struct wecom_handle *handle)
+struct wecom_lane *wecom_lane_find(const struct wecom_link *link, const struct wecom_handle *handle)
 {
 	if (!link->ws || strcmp(link->conn, handle->conn) != 0) {
 		return NULL;
@@ -125,8 +124,7 @@ struct wecom_lane *wecom_lane_get(struct wecom_link *link, const struct wecom_ha
 
 void wecom_lanes_drop(struct wecom_link *link)
 {
-	static const struct wecom_verdict unknown = {
-		WECOM_ENDED, QG_IO, 0, "the connection ended"};
+	static const struct wecom_verdict unknown = {WECOM_ENDED, QG_IO, 0, "the connection ended"};
 	static const struct wecom_verdict stayed = {
 		WECOM_RECONNECT, QG_BUSY, 0, "the connection ended"};
 	while (!qg_list_is_empty(&link->lanes)) {
@@ -165,8 +163,8 @@ bool wecom_lanes_are_busy(const struct wecom_link *link)
 
 void wecom_lane_stored(struct wecom_lane *lane)
 {
-	bool is_answered = lane->begun || lane->text || lane->done[0] ||
-			   !qg_list_is_empty(&lane->jobs);
+	bool is_answered =
+		lane->begun || lane->text || lane->done[0] || !qg_list_is_empty(&lane->jobs);
 	lane->pending = false;
 	lane->news_at = qg_clock_mono();
 	if (!is_answered) {
@@ -234,8 +232,9 @@ void wecom_lane_close(struct wecom_lane *lane, const char *words, bool below)
 /* An answer that is being made keeps its lane between two bubbles too: what stands in the one before is known here. */
 static bool is_idle(const struct wecom_lane *lane)
 {
+	/* what is settled stands on the screen: a draft that goes on behind it must find it here */
 	return !lane->call && !lane->begun && !lane->dirty && !lane->pending && !lane->text &&
-	       lane->think_at == 0 && qg_list_is_empty(&lane->jobs);
+	       !lane->settled && lane->think_at == 0 && qg_list_is_empty(&lane->jobs);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -267,8 +266,7 @@ static uint64_t due(const struct wecom_lane *lane, uint64_t now)
 static void step(struct wecom_lane *lane, uint64_t now)
 {
 	if (!qg_list_is_empty(&lane->jobs)) {
-		wecom_stream_job(
-			lane, QG_CONTAINER(lane->jobs.next, struct wecom_job, item));
+		wecom_stream_job(lane, QG_CONTAINER(lane->jobs.next, struct wecom_job, item));
 	} else if (lane->dead) {
 		lane->dirty = false;
 		lane->think_at = 0;
