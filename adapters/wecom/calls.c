@@ -141,8 +141,7 @@ static void expire(struct wecom_call *call)
 		return;
 	}
 	call->link->silent += call->is_ping ? 0 : 1;
-	end(call, &(struct wecom_answer){
-			  .local = QG_TIMEOUT, .words = "", .owed = call->owed + 1});
+	end(call, &(struct wecom_answer){.local = QG_TIMEOUT, .words = "", .owed = call->owed + 1});
 }
 
 static struct wecom_call *next_due(struct wecom_link *link, uint64_t now, uint64_t *next_out)

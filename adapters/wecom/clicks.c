@@ -36,12 +36,12 @@ static void answer(struct wecom_link *link, struct wecom_inbound *inbound, const
 	bool is_taken = strcmp(key, "click_taken") == 0;
 	QG_AUTO(qg_str_free) char *before = wecom_core_words(core, key);
 	QG_AUTO(qg_str_free)
-	char *words = before ? qg_str_printf("%s%.*s", before,
-				       is_taken ? (int)qg_utf8_cut(clicked, strlen(clicked),
-							  CLICKED_MOST)
-						: 0,
-				       clicked)
-			     : NULL;
+	char *words =
+		before ? qg_str_printf("%s%.*s", before,
+				 is_taken ? (int)qg_utf8_cut(clicked, strlen(clicked), CLICKED_MOST)
+					  : 0,
+				 clicked)
+		       : NULL;
 	json_auto_t *body = core->bot && words && !inbound->answered
 				    ? wecom_click_answer(core->bot, &inbound->event, words)
 				    : NULL;

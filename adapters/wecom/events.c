@@ -47,7 +47,9 @@ void wecom_inbound_ask_again(const struct wecom_inbound *inbound)
 				      "WeCom messages that could not be stored; the chat was asked "
 				      "to say them again"),
 			1);
-		wecom_say(core->link, &inbound->handle, inbound->event.chat,
+		/* the id of a click takes no message */
+		bool in_place = inbound->event.kind == WECOM_MESSAGE;
+		wecom_say(core->link, in_place ? &inbound->handle : NULL, inbound->event.chat,
 			inbound->event.chat_type, words);
 	}
 }
@@ -115,8 +117,8 @@ static void count_feedback(const struct wecom_inbound *inbound)
 	char labels[128];
 	snprintf(labels, sizeof(labels), "bot=\"%s\",kind=\"%s\"", inbound->core->bot->name,
 		kinds[kind >= 1 && kind <= 3 ? kind : 0]);
-	qg_metric_add(qg_metric_counter("feedback_total", labels, "What people said of answers."),
-		1);
+	qg_metric_add(
+		qg_metric_counter("feedback_total", labels, "What people said of answers."), 1);
 }
 
 /* true: somebody else owns inbound now. */
@@ -148,8 +150,8 @@ static bool handle(struct wecom_link *link, struct wecom_inbound *inbound)
 
 /* ---- frames ---- */
 
-static void fill_handle(
-	const struct wecom_link *link, const struct wecom_frame *frame, struct wecom_inbound *inbound)
+static void fill_handle(const struct wecom_link *link, const struct wecom_frame *frame,
+	struct wecom_inbound *inbound)
 {
 	struct wecom_handle *handle = &inbound->handle;
 	QG_AUTO(qg_str_free) char *req_id = qg_piece_copy(&frame->req_id);
@@ -183,7 +185,7 @@ static struct wecom_inbound *create(struct wecom_core *core)
 
 void wecom_events_receive(struct wecom_link *link, const struct wecom_frame *frame)
 {
-	struct wecom_core *core = wecom_link_core(link);
+	struct wecom_core *core = wecom_link_hearer(link);
 	if (!is_callback(&frame->cmd) || frame->body.kind != QG_PIECE_OBJECT || !core) {
 		return;
 	}

@@ -12,8 +12,8 @@
 
 /* ---- frames ---- */
 
-enum qg_status wecom_frame_write(struct qg_buf *out, const char *cmd, const char *req_id,
-	const char *body, size_t body_size)
+enum qg_status wecom_frame_write(
+	struct qg_buf *out, const char *cmd, const char *req_id, const char *body, size_t body_size)
 {
 	qg_buf_printf(out, "{\"cmd\":\"%s\",\"headers\":{\"req_id\":", cmd);
 	enum qg_status status = qg_json_quote(req_id, strlen(req_id), out);

@@ -4,6 +4,7 @@
 
 #include "wecom.h"
 
+#include "address.h"
 #include "qg/fetch.h"
 #include "qg/http.h"
 #include "qg/list.h"
@@ -12,20 +13,6 @@
 
 /* ---- address.c ---- */
 
-#define WECOM_HOST_MAX 256
-
-struct wecom_address { /* of a URL that was told us */
-	bool is_https;
-	char host[WECOM_HOST_MAX]; /* lower case, without brackets */
-	const char *rest;	   /* path and query as they stand; "" possible */
-};
-/* false: not http(s), a name or password in it, a bad host. */
-bool wecom_address_read(const char *url, struct wecom_address *out);
-/* A literal address that is not of the public internet, or a name that never leads there (localhost). */
-bool wecom_address_is_private(const char *host);
-/* Asks the resolver, which blocks: in the pool. true where any address of the name is private; false too where it does
- * not resolve here (behind a proxy). */
-bool wecom_address_leads_inside(const char *host);
 /* Where the one-time address of a message is posted to: only the platform's own hosts, moved to api_base where one is
  * set. Yours to free; NULL for no memory or another host (*refused). */
 char *wecom_response_address(const char *url, const char *api_base, bool *refused);
@@ -85,6 +72,8 @@ void hook_stream_open(struct hook_streams *streams, const char *id, hook_state_f
 void hook_stream_void(struct hook_streams *streams, const char *id);
 /* The platform asks. */
 void hook_stream_poll(struct hook_streams *streams, const char *id, hook_state_fn fn, void *arg);
+/* The platform was answered with the end. */
+void hook_stream_landed(struct hook_streams *streams, const char *id);
 /* The end, of a reply's part (its name). card may be NULL. The first part that ends it wins. */
 void hook_stream_end(struct hook_streams *streams, const char *id, const char *part,
 	const char *text, const char *card, hook_state_fn fn, void *arg);
@@ -95,12 +84,35 @@ void hook_stream_look(struct hook_streams *streams, const char *id, const char *
 void hook_stream_draft(struct hook_streams *streams, const char *id, const char *text);
 /* Writes what is due. true: there is more to write later. */
 bool hook_streams_tick(struct hook_streams *streams);
-/* The one-time address of a message: QG_OK, it may be used now; QG_STALE, it was used by this part, the outcome is not
- * known; QG_DENIED, something else used it; else Redis did not answer. */
+/* The one-time address of a message: QG_OK, it may be used now; QG_DUPLICATE, this part was shown by it; QG_STALE, this
+ * part was sent there, the outcome is not known: it may go again, the platform takes one; QG_DENIED, something else used
+ * it; else Redis did not answer. */
 void hook_address_claim(struct hook_streams *streams, const char *url, const char *part,
 	void (*fn)(void *arg, enum qg_status status), void *arg);
 /* It was not used after all. */
 void hook_address_release(struct hook_streams *streams, const char *url, const char *part);
+/* The platform took the part. */
+void hook_address_used(struct hook_streams *streams, const char *url, const char *part);
+
+/* ---- hook_apart.c: a part as a message of its own ---- */
+
+struct hook_apart { /* all but the last two is set before, and borrowed */
+	struct wecom_webhook *webhook;
+	const struct qg_reply *reply;
+	const struct hook_handle *handle;
+	const char *part, *text;
+	void (*ended)(void *arg, enum qg_status status, unsigned retry_ms);
+	void *arg;
+	struct qg_fetch *fetch;
+	bool was_posted; /* before: an address that is refused now took it then */
+};
+/* ended() once, unless it is cancelled; from inside, too. */
+void hook_apart_begin(struct hook_apart *apart);
+/* Only at the end of the bot's streams, or of ended(). */
+void hook_apart_cancel(struct hook_apart *apart);
+/* Whether parts come behind it; its text with words that they will not, yours to free, NULL for no memory. */
+bool hook_apart_has_more(const struct hook_apart *apart);
+char *hook_apart_cut_off(const struct hook_apart *apart);
 
 /* ---- the parts of a bot's webhook ---- */
 

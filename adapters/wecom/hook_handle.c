@@ -75,7 +75,7 @@ static enum qg_status fill(
 	struct hook_handle *handle, const char *const *fields, const size_t *sizes)
 {
 	QG_AUTO(qg_buf_finish) struct qg_buf user;
-	qg_buf_init(&user, QG_ID_MAX);
+	qg_buf_init(&user, 3 * QG_ID_MAX); /* room is made for what is coded */
 	bool has_stream = is_stream_id(fields[1], sizes[1]);
 	if (!has_stream && !(sizes[1] == 1 && fields[1][0] == '-')) {
 		return QG_INVALID;
@@ -85,7 +85,7 @@ static enum qg_status fill(
 	}
 	handle->chat_type = fields[3][0] == 'g' ? QG_CHAT_GROUP : QG_CHAT_DIRECT;
 	enum qg_status status = qg_url_decode(fields[4], sizes[4], false, &user);
-	if (status != QG_OK) {
+	if (status != QG_OK || user.size > QG_ID_MAX) {
 		return status == QG_NO_MEMORY ? status : QG_INVALID;
 	}
 	handle->user = qg_str_copy(user.data);

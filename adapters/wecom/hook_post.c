@@ -3,7 +3,8 @@
  * A message is answered when it is stored, with the first frame of its stream; until then its request waits, 3 s at most:
  * what is not stored by then the platform sends again within its five, and dedupe gives that delivery the same stream.
  * Streams are fetched by polls, which any gateway answers from Redis. Each request gets one answer; what is still on its
- * way for a request (the host's stored(), a state from Redis) keeps its struct alive. */
+ * way for a request (the host's stored(), a state from Redis) keeps its struct alive. A poll that waits for Redis is
+ * told to come again as early. */
 #include "hook.h"
 
 #include <stdio.h>
@@ -101,21 +102,22 @@ static char *envelope(const struct wecom_webhook *webhook, const char *nonce, co
 	return out ? qg_json_dump(out) : NULL;
 }
 
-/* Takes body; NULL: there was no memory for it. */
-static void post_answer(struct post *post, json_t *body)
+/* Takes body; NULL: there was no memory for it. true: the answer is on its way. */
+static bool post_answer(struct post *post, json_t *body)
 {
 	QG_AUTO(qg_str_free)
 	char *text = body && post->x ? envelope(post->webhook, post->nonce, body) : NULL;
 	json_decref(body);
 	if (post->x && !text) {
 		post_again(post, "out of memory");
-		return;
+		return false;
 	}
 	struct qg_http_exchange *x = take_exchange(post);
 	if (x) {
 		qg_http_answer(x, 200, "application/json", text, strlen(text));
 	}
 	post_done(post);
+	return x != NULL;
 }
 
 /* ---- streams ---- */
@@ -138,11 +140,19 @@ static json_t *end_body(const char *id, const char *text, const char *card)
 	return body;
 }
 
+/* The bot's words behind what is shown so far, which is cut where both do not fit. */
 static json_t *words_body(struct post *post, const char *before, const char *key)
 {
+	char fence[17];
 	QG_AUTO(qg_str_free) char *words = hook_words(post->webhook, key);
+	size_t behind = (words ? strlen(words) : 0) + sizeof(fence) + 2;
+	size_t room = behind < WECOM_TEXT_MOST ? WECOM_TEXT_MOST - behind : 0;
+	size_t size = qg_utf8_cut(before, strlen(before), room);
+	qg_fence_end(before, size, fence);
 	QG_AUTO(qg_str_free)
-	char *text = words ? qg_str_printf("%s%s%s", before, before[0] ? "\n\n" : "", words) : NULL;
+	char *text = words ? qg_str_printf("%.*s%s%s%s%s", (int)size, before, fence[0] ? "\n" : "",
+				     fence, size > 0 ? "\n\n" : "", words)
+			   : NULL;
 	return text ? wecom_stream_body(post->stream_id, true, text, NULL) : NULL;
 }
 
@@ -153,6 +163,21 @@ static json_t *open_body(const struct post *post, const char *text)
 	return wecom_stream_body(post->stream_id, false, text, post->is_first ? feedback : NULL);
 }
 
+/* What its peer, gone by now, did not get waits for the next poll, or goes another way. */
+static void show_end(struct post *post, const struct hook_state *state)
+{
+	struct wecom_webhook *webhook = post->webhook;
+	char id[HOOK_STREAM_ID];
+	memcpy(id, post->stream_id, sizeof(id));
+	webhook->references++;
+	bool is_shown = post_answer(post, end_body(id, state->text, state->card));
+	if (is_shown && webhook->bot) {
+		hook_stream_landed(webhook->streams, id);
+		hook_sends_polled(webhook->sends, id);
+	}
+	hook_release(webhook);
+}
+
 static void show(void *arg, enum qg_status status, const struct hook_state *state)
 {
 	struct post *post = arg;
@@ -160,23 +185,14 @@ static void show(void *arg, enum qg_status status, const struct hook_state *stat
 		post_again(post, "not ready, send it again");
 		return;
 	}
-	struct wecom_webhook *webhook = post->webhook;
 	switch (state->shown) {
 	case HOOK_SHOWN_OPEN:
-	case HOOK_SHOWN_FINAL: /* the poll behind this answer takes the end */
 		post_answer(post, open_body(post, state->text));
 		break;
-	case HOOK_SHOWN_LANDED: {
-		char id[HOOK_STREAM_ID];
-		memcpy(id, post->stream_id, sizeof(id));
-		webhook->references++;
-		post_answer(post, end_body(post->stream_id, state->text, state->card));
-		if (webhook->bot) {
-			hook_sends_polled(webhook->sends, id);
-		}
-		hook_release(webhook);
+	case HOOK_SHOWN_FINAL:
+	case HOOK_SHOWN_LANDED:
+		show_end(post, state);
 		break;
-	}
 	case HOOK_SHOWN_MOVED:
 		post_answer(post, words_body(post, state->text, "see_below"));
 		break;
@@ -276,7 +292,6 @@ static void store(struct post *post, uint64_t received_us)
 	message->received_us = received_us;
 	post->event.message = NULL;
 	post->is_storing = post->is_first = true;
-	hook_hurry(webhook, HOOK_TICK_MS);
 	webhook->bot->host->receive(webhook->bot, message, stored, post);
 }
 
@@ -371,21 +386,22 @@ void hook_post_begin(struct wecom_webhook *webhook, struct qg_http_exchange *x,
 	webhook->references++;
 	qg_list_add(&webhook->posts, &post->link);
 	qg_http_on_gone(x, post_left, post);
+	hook_hurry(webhook, HOOK_TICK_MS);
 	dispatch(post, qg_http_received_us(x));
 }
 
-/* Requests whose message is not stored in time; true: some still have some. */
+/* Requests whose message is not stored, or whose stream is not read, in time; true: some still have some. */
 bool hook_posts_expire(struct wecom_webhook *webhook)
 {
 	uint64_t now = qg_clock_mono();
 	bool more = false;
 	QG_LIST_FOR_EACH (item, &webhook->posts) {
 		struct post *post = QG_CONTAINER(item, struct post, link);
-		if (!post->is_storing || !post->x) {
-			continue;
+		if (!post->x) {
+			continue; /* answered, or nobody is there any more */
 		}
 		if (now - post->since >= STORE_MS) {
-			hook_answer_again(take_exchange(post), "not stored yet, send it again");
+			hook_answer_again(take_exchange(post), "not ready, send it again");
 		} else {
 			more = true;
 		}

@@ -1,9 +1,8 @@
 /* hook_send.c - replies on the webhook transport: into the stream that polls fetch, else once by the one-time address.
  *
  * A reply's first part ends its message's stream and has landed when a poll, at any gateway, took that end. Where no
- * poll comes (the window was closed, the six minutes are over, an apology ended the stream before) it goes to the
- * message's response_url, which works once and for an hour; what comes then has no way left. That address is a secret:
- * it is posted to nobody but the platform, and never logged. */
+ * poll comes (the window was closed, the six minutes are over, an apology ended the stream before), and for the parts
+ * behind, there is hook_apart.c. */
 #include "hook.h"
 
 #include <stdio.h>
@@ -13,18 +12,13 @@
 #include "qg/clock.h"
 #include "qg/config.h"
 #include "qg/json.h"
-#include "qg/log.h"
-#include "qg/scan.h"
 #include "qg/str.h"
 
 #define LOOK_MS 500
-#define SILENCE_MS 10000	/* without a poll: the platform asks about once a second */
-#define ADDRESS_MS (55 * 60000) /* it says an hour */
+#define SILENCE_MS 10000 /* without a poll: the platform asks about once a second */
 #define SPARE 16
-#define ANSWER_MOST ((size_t)64 * 1024)
-#define NOTHING_TO_SAY "✓" /* ends the bubble of a message that is answered by silence */
 
-enum stage { ASKING, WAITING, POSTING, ENDED };
+enum stage { ASKING, WAITING, APART, ENDED };
 
 struct send {
 	struct qg_list link;
@@ -37,7 +31,7 @@ struct send {
 	uint64_t heard; /* mono ms of the last news of a poll */
 	uint64_t looked;
 	int64_t polls;
-	struct qg_fetch *fetch;
+	struct hook_apart apart;
 	enum qg_status status;
 	unsigned retry_ms;
 };
@@ -53,7 +47,7 @@ struct hook_sends {
 static void destroy(struct send *send)
 {
 	qg_list_remove(&send->link);
-	qg_fetch_cancel(send->fetch);
+	hook_apart_cancel(&send->apart);
 	qg_reply_destroy(send->reply);
 	hook_handle_finish(&send->handle);
 	free(send->text);
@@ -79,140 +73,15 @@ static struct hook_streams *streams_of(const struct send *send)
 	return hook_streams_of(send->sends->webhook);
 }
 
-/* ---- the one-time address ---- */
-
-/* What the platform said. Its codes: document 90313. */
-static void judge_answer(struct send *send, const struct qg_fetch_end *fetched)
+static void went_apart(void *arg, enum qg_status status, unsigned retry_ms)
 {
-	static const char *const paths[] = {"errcode", "errmsg"};
-	struct qg_piece found[2];
-	bool is_json = qg_scan(fetched->body, fetched->size, paths, 2, found) == QG_OK;
-	int64_t code = is_json ? qg_piece_int(&found[0], -2) : -2;
-	if (code == 0) {
-		end(send, QG_OK, 0);
-		return;
-	}
-	/* Refused, but not for good: the address was not used up. */
-	bool is_busy = code == -1 || code == 45009 || code == 45033;
-	if (is_busy || code == 45002) {
-		hook_address_release(streams_of(send), send->handle.response_url, send->part);
-		end(send, is_busy ? QG_BUSY : QG_TOO_LARGE, code == 45009 ? 60000 : 0);
-		return;
-	}
-	QG_AUTO(qg_str_free) char *words = is_json ? qg_piece_copy(&found[1]) : NULL;
-	if (words) {
-		words[qg_utf8_cut(words, strlen(words), 200)] = '\0';
-		qg_utf8_flatten(words);
-	}
-	qg_log_error(bot_of(send)->name,
-		"wecom: response_url was refused (HTTP %d, errcode %lld %s)", fetched->status,
-		(long long)code, words ? words : "");
-	end(send, QG_DENIED, 0);
+	end(arg, status, retry_ms);
 }
 
-static void posted(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end *fetched)
-{
-	struct send *send = arg;
-	send->fetch = NULL;
-	if (fetched->error == QG_FETCH_NONE) {
-		judge_answer(send, fetched);
-	} else if (!fetched->sent) {
-		hook_address_release(streams_of(send), send->handle.response_url, send->part);
-		end(send, fetched->error == QG_FETCH_NO_MEMORY ? QG_NO_MEMORY : QG_FAILED, 0);
-	} else {
-		/* It works once: whether it was shown nobody can ask, and a second try shows nothing. */
-		qg_log_error(bot_of(send)->name,
-			"wecom: no answer from response_url (%s): whether the reply was shown is "
-			"not known",
-			qg_fetch_error_text(fetched->error));
-		end(send, QG_DENIED, 0);
-	}
-	(void)fetch;
-}
-
-static char *markdown_body(const char *given)
-{
-	QG_AUTO(qg_str_free) char *text = wecom_harmless(given);
-	json_auto_t *body = text ? json_pack("{s:s, s:{s:s}}", "msgtype", "markdown", "markdown",
-					   "content", text)
-				 : NULL;
-	return body ? qg_json_dump(body) : NULL;
-}
-
-/* The address is marked as ours. */
-static void post(struct send *send, const char *url)
-{
-	static const struct qg_fetch_host host = {.ended = posted};
-	static const char *const headers[] = {"Content-Type: application/json", NULL};
-	QG_AUTO(qg_str_free) char *body = markdown_body(send->text);
-	struct qg_fetch_request request = {.method = "POST",
-		.url = url,
-		.headers = headers,
-		.body = body,
-		.body_size = body ? strlen(body) : 0,
-		.most = ANSWER_MOST,
-		.gathers = true,
-		.connect_ms = 4000,
-		.first_byte_ms = 6000,
-		.idle_ms = 4000,
-		.total_ms = 8000};
-	send->stage = POSTING;
-	send->fetch = body ? qg_fetch_start(bot_of(send)->http, &request, &host, send) : NULL;
-	if (!send->fetch) {
-		hook_address_release(streams_of(send), send->handle.response_url, send->part);
-		end(send, QG_NO_MEMORY, 0);
-	}
-}
-
-static char *response_address(const struct send *send, bool *refused)
-{
-	const struct wecom_options *set = bot_of(send)->config->options;
-	return wecom_response_address(send->handle.response_url, set->api_base, refused);
-}
-
-static void claimed(void *arg, enum qg_status status)
-{
-	struct send *send = arg;
-	bool refused = false;
-	if (status == QG_OK) {
-		QG_AUTO(qg_str_free) char *url = response_address(send, &refused);
-		if (url) {
-			post(send, url);
-			return;
-		}
-		hook_address_release(streams_of(send), send->handle.response_url, send->part);
-		status = QG_NO_MEMORY;
-	} else if (status == QG_STALE || status == QG_DENIED) {
-		qg_log_error(bot_of(send)->name, "wecom: a part of a reply has no way left: %s",
-			status == QG_STALE ? "it was sent before, with what result is not known"
-					   : "the message's response_url is used up");
-		status = QG_DENIED;
-	}
-	end(send, status, 0);
-}
-
-/* Not in the stream: as a message of its own. */
 static void go_apart(struct send *send)
 {
-	bool refused = false;
-	bool is_late = qg_clock_wall() - send->handle.since > ADDRESS_MS;
-	if (!send->handle.response_url || is_late || !bot_of(send)->http) {
-		end(send, QG_NOT_FOUND, 0);
-		return;
-	}
-	QG_AUTO(qg_str_free) char *url = response_address(send, &refused);
-	if (refused) {
-		qg_log_error(bot_of(send)->name,
-			"wecom: a message's response_url is not of the platform, nothing is sent "
-			"there");
-		end(send, QG_DENIED, 0);
-	} else if (!url) {
-		end(send, QG_NO_MEMORY, 0);
-	} else {
-		send->stage = ASKING;
-		hook_address_claim(
-			streams_of(send), send->handle.response_url, send->part, claimed, send);
-	}
+	send->stage = APART;
+	hook_apart_begin(&send->apart);
 }
 
 /* ---- the stream ---- */
@@ -301,8 +170,8 @@ static void close_others(struct send *send)
 {
 	const json_t *handles = send->reply->handles;
 	QG_AUTO(qg_str_free)
-	char *below = send->reply->silent ? qg_str_copy(NOTHING_TO_SAY)
-					  : hook_words(send->sends->webhook, "see_below");
+	char *below = hook_words(
+		send->sends->webhook, send->reply->silent ? "nothing_to_say" : "see_below");
 	for (size_t i = 0; below && i < json_array_size(handles); i++) {
 		struct hook_handle other;
 		const char *text = json_string_value(json_array_get(handles, i));
@@ -318,10 +187,23 @@ static void close_others(struct send *send)
 	}
 }
 
+static char *last_text(const struct send *send)
+{
+	if (send->reply->silent) {
+		return hook_words(send->sends->webhook, "nothing_to_say");
+	}
+	bool is_cut = hook_apart_has_more(&send->apart) && !send->handle.response_url;
+	return is_cut ? hook_apart_cut_off(&send->apart) : qg_str_copy(send->text);
+}
+
 static void end_stream(struct send *send)
 {
-	const char *text = send->reply->silent ? NOTHING_TO_SAY : send->text;
+	QG_AUTO(qg_str_free) char *text = last_text(send);
 	QG_AUTO(qg_str_free) char *card = send->reply->silent ? NULL : card_of(send);
+	if (!text) {
+		end(send, QG_NO_MEMORY, 0);
+		return;
+	}
 	send->stage = ASKING;
 	hook_stream_end(streams_of(send), send->handle.stream_id, send->part, text, card,
 		stream_ended, send);
@@ -335,6 +217,10 @@ static void begin(struct send *send)
 		end(send, status == QG_INVALID ? QG_NOT_FOUND : status, 0);
 		return;
 	}
+	if (reply->file) { /* this transport has no place for one */
+		end(send, QG_UNSUPPORTED, 0);
+		return;
+	}
 	bool is_first = reply->part == 0;
 	send->text = is_first ? hook_text(send->sends->webhook, &send->handle, reply->text)
 			      : qg_str_copy(reply->text);
@@ -342,6 +228,13 @@ static void begin(struct send *send)
 		end(send, send->text ? QG_TOO_LARGE : QG_NO_MEMORY, 0);
 		return;
 	}
+	send->apart = (struct hook_apart){.webhook = send->sends->webhook,
+		.reply = reply,
+		.handle = &send->handle,
+		.part = send->part,
+		.text = send->text,
+		.ended = went_apart,
+		.arg = send};
 	if (is_first) {
 		close_others(send);
 	}

@@ -94,7 +94,7 @@ struct wecom_lane *wecom_lane_find(const struct wecom_link *link, const struct w
 struct wecom_lane *wecom_lane_get(struct wecom_link *link, const struct wecom_handle *handle)
 {
 	struct wecom_lane *lane = wecom_lane_find(link, handle);
-	if (lane || !link->ws || strcmp(link->conn, handle->conn) != 0 ||
+	if (lane || !link->ws || strcmp(link->conn, handle->conn) != 0 || !handle->req_id[0] ||
 		link->lane_count >= LANES_MOST) {
 		return lane;
 	}
@@ -181,10 +181,25 @@ static bool is_newer(const struct wecom_lane *lane, const struct qg_draft *draft
 	return strcmp(draft->reply, lane->reply) != 0 || draft->sequence > lane->sequence;
 }
 
+/* Of a long answer the drafts show the first part, cut as it will be sent: then what is settled of it is the beginning
+ * of that part, and the others follow whole. */
+static char *first_part(const char *text)
+{
+	size_t size = strlen(text);
+	if (size <= WECOM_PART_MOST) {
+		return qg_str_copy(text);
+	}
+	json_auto_t *parts = json_array();
+	if (!parts || qg_split(text, size, WECOM_PART_MOST, parts) != QG_OK) {
+		return NULL;
+	}
+	return qg_str_copy(json_string_value(json_array_get(parts, 0)));
+}
+
 void wecom_lane_draft(struct wecom_lane *lane, const struct qg_draft *draft, char *prefix)
 {
 	bool is_shown = !lane->dead && is_newer(lane, draft);
-	char *text = is_shown && prefix ? qg_str_copy(draft->text) : NULL;
+	char *text = is_shown && prefix ? first_part(draft->text) : NULL;
 	if (!text) {
 		free(prefix);
 		return;
@@ -229,7 +244,6 @@ void wecom_lane_close(struct wecom_lane *lane, const char *words, bool below)
 
 /* ---- what goes next ---- */
 
-/* An answer that is being made keeps its lane between two bubbles too: what stands in the one before is known here. */
 static bool is_idle(const struct wecom_lane *lane)
 {
 	/* what is settled stands on the screen: a draft that goes on behind it must find it here */
@@ -298,7 +312,8 @@ static void close_forgotten(struct wecom_lane *lane)
 	}
 	if (!lane->begun) {
 		free(lane->text);
-		lane->text = NULL;
+		free(lane->settled);
+		lane->text = lane->settled = NULL;
 	}
 }
 

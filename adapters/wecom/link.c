@@ -31,8 +31,10 @@
 #define SCRATCH_MOST FRAME_MOST
 
 const char wecom_words_refused[] =
-	"bot_id 或 secret 不对：请在企业微信管理后台「管理工具」→「智能机器人」→ 该机器人 → API 模式 → "
-	"「使用长连接」核对 Bot ID 和 Secret（Secret 重置后旧的失效）· the platform refuses bot_id or "
+	"bot_id 或 secret 不对：请在企业微信管理后台「管理工具」→「智能机器人」→ 该机器人 → API "
+	"模式 → "
+	"「使用长连接」核对 Bot ID 和 Secret（Secret 重置后旧的失效）· the platform refuses bot_id "
+	"or "
 	"secret; copy both again from that page of the admin console";
 
 static struct qg_list all = {&all, &all};
@@ -90,7 +92,8 @@ static struct wecom_link *create(const struct qg_bot *bot, const char *key)
 	qg_list_init(&link->lanes);
 	qg_list_init(&link->clicks);
 	qg_buf_init(&link->scratch, SCRATCH_MOST);
-	qg_backoff_init(&link->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+	qg_backoff_init(
+		&link->backoff, qg_clock_scaled(BACKOFF_MIN_MS), qg_clock_scaled(BACKOFF_MAX_MS));
 	link->timer = qg_timer_create(bot->loop, fire, link);
 	if (!link->timer || !link->key || !link->url || !link->bot_id || !link->secret) {
 		destroy(link);
@@ -180,6 +183,13 @@ struct wecom_core *wecom_link_core(const struct wecom_link *link)
 	return NULL;
 }
 
+struct wecom_core *wecom_link_hearer(const struct wecom_link *link)
+{
+	struct wecom_core *core = wecom_link_core(link);
+	bool is_empty = qg_list_is_empty(&link->cores);
+	return core || is_empty ? core : QG_CONTAINER(link->cores.next, struct wecom_core, in_link);
+}
+
 bool wecom_link_is_last(const struct wecom_link *link)
 {
 	return link->cores.next->next == &link->cores;
@@ -244,9 +254,9 @@ static void up(struct wecom_link *link)
 {
 	uint64_t now = qg_clock_mono();
 	qg_backoff_reset(&link->backoff);
-	link->ping_at = now + PING_MS;
+	link->ping_at = now + qg_clock_scaled(PING_MS);
 	link->heard_at = now;
-	link->quiet_ms = QUIET_MS + qg_random_below(QUIET_MS / 4);
+	link->quiet_ms = qg_clock_scaled(QUIET_MS + qg_random_below(QUIET_MS / 4));
 	become(link, WECOM_LINK_UP, "subscribed");
 	wecom_link_due(link, link->ping_at);
 	QG_LIST_FOR_EACH (item, &link->cores) {
@@ -262,7 +272,7 @@ static void subscribed(void *arg, const struct wecom_answer *answer)
 	} else if (answer->local == QG_OK && answer->code == 853000) {
 		qg_log_error(name_of(link), "wecom: %s", wecom_words_refused);
 		lost(link, "bot_id or secret is refused", answer->words,
-			REFUSED_MS + qg_random_below(REFUSED_MS / 5));
+			qg_clock_scaled(REFUSED_MS + qg_random_below(REFUSED_MS / 5)));
 	} else if (answer->local != QG_CANCELLED) {
 		lost(link, "the subscription was not taken",
 			answer->local == QG_OK ? answer->words : qg_status_text(answer->local),
@@ -274,8 +284,7 @@ static void opened(void *arg, struct qg_ws *ws)
 {
 	struct wecom_link *link = arg;
 	qg_random_hex(link->conn, WECOM_CONN_CHARS / 2);
-	json_auto_t *body =
-		json_pack("{s:s, s:s}", "bot_id", link->bot_id, "secret", link->secret);
+	json_auto_t *body = json_pack("{s:s, s:s}", "bot_id", link->bot_id, "secret", link->secret);
 	struct wecom_request request = {
 		.cmd = "aibot_subscribe", .body = body, .timeout_ms = SUBSCRIBE_MS};
 	link->state = WECOM_LINK_SUBSCRIBING;
@@ -339,12 +348,9 @@ static void leave_wire(struct wecom_link *link, const char *why)
 	}
 }
 
+/* The gateway says so to the operator: it decides when the link is opened again. */
 void wecom_link_kicked(struct wecom_link *link)
 {
-	qg_log_error(name_of(link),
-		"wecom: 另一个程序用同一个 Bot ID 连上了企业微信，本机让出连接，5 分钟内不再连；请只保留一个"
-		" · another instance took this bot's connection over; this one keeps away for 5 "
-		"minutes: run only one of them");
 	QG_LIST_FOR_EACH (item, &link->cores) {
 		QG_CONTAINER(item, struct wecom_core, in_link)->kicked = true;
 	}
@@ -384,9 +390,11 @@ static void ping(struct wecom_link *link, uint64_t now)
 		wecom_link_drop(link, "pings stay unanswered");
 		return;
 	}
-	struct wecom_request request = {.cmd = "ping", .timeout_ms = 3 * PING_MS, .is_ping = true};
+	uint64_t gap = qg_clock_scaled(PING_MS);
+	struct wecom_request request = {
+		.cmd = "ping", .timeout_ms = 3 * (unsigned)gap, .is_ping = true};
 	link->unanswered++;
-	link->ping_at = now + PING_MS;
+	link->ping_at = now + gap;
 	if (!wecom_call_start(link, &request, ponged, link)) {
 		wecom_link_drop(link, "a ping could not leave");
 	}
@@ -423,9 +431,7 @@ static uint64_t own_due(const struct wecom_link *link)
 {
 	bool waits = link->state == WECOM_LINK_WAITING ||
 		     (link->state == WECOM_LINK_CLOSED && !link->ws && !link->closing);
-	return waits			      ? link->dial_at
-	       : link->state == WECOM_LINK_UP ? link->ping_at
-					      : UINT64_MAX;
+	return waits ? link->dial_at : link->state == WECOM_LINK_UP ? link->ping_at : UINT64_MAX;
 }
 
 static void set_timer(struct wecom_link *link, uint64_t at)

@@ -12,10 +12,13 @@
 #include "qg/ws.h"
 #include "wecom.h"
 
-#define WECOM_ACK_MS 5000     /* a frame's answer takes 0.24 to 0.45 s; the official SDK waits as long */
+#define WECOM_ACK_MS                                                                               \
+	5000 /* a frame's answer takes 0.24 to 0.45 s; the official SDK waits as long */
 #define WECOM_CONN_CHARS 16   /* of a connection's random id */
 #define WECOM_REQ_ID_MOST 256 /* bytes; a longer one is not answered in place */
 #define WECOM_KICKED_MS 300000
+#define WECOM_ASKER_ROOM 512 /* in a part, for the name before it and a fence that goes on */
+#define WECOM_PART_MOST (WECOM_TEXT_MOST - WECOM_ASKER_ROOM)
 
 /* ---- frame.c: bytes <-> frames, and the handle of a message ---- */
 
@@ -67,7 +70,7 @@ struct wecom_verdict wecom_verdict(int64_t code, bool in_place);
 
 struct wecom_link;
 
-struct wecom_answer { /* borrowed */
+struct wecom_answer {	      /* borrowed */
 	enum qg_status local; /* QG_OK: code holds. QG_TIMEOUT; QG_CANCELLED: the connection went */
 	int64_t code;
 	const char *words;	     /* errmsg as one safe line */
@@ -155,6 +158,8 @@ void wecom_link_drop(struct wecom_link *link, const char *why);
 void wecom_link_kicked(struct wecom_link *link);
 /* A bot of it that is not stopping, else NULL. */
 struct wecom_core *wecom_link_core(const struct wecom_link *link);
+/* The same, else one that is stopping: what comes meanwhile is stored too, or told of. NULL: nobody lives on it. */
+struct wecom_core *wecom_link_hearer(const struct wecom_link *link);
 /* Nobody else lives on it. */
 bool wecom_link_is_last(const struct wecom_link *link);
 /* A close frame; the end is awaited by wecom_link_is_closed(). */
@@ -172,7 +177,7 @@ struct wecom_job {
 	struct wecom_lane *lane; /* NULL: not in one */
 	char reply[33];		 /* "": nobody's, it only closes what is open */
 	unsigned part;
-	char *text; /* ends the stream with it; freed by wecom_job_finish() */
+	char *text;   /* ends the stream with it; freed by wecom_job_finish() */
 	json_t *body; /* instead of text */
 	unsigned conflicts, expired;
 	/* The job is out of its lane. act: LANDED, PUSH, ENDED; RECONNECT: it never left and the connection is
@@ -209,14 +214,17 @@ struct wecom_lane {
 	int64_t sequence;
 	char *prefix, *text; /* newest snapshot, whole; NULL for none */
 	bool dirty;
-	char *flying, *shown; /* how far the frame in flight, and the last one that landed, show it */
-	char *settled;	      /* what stands in bubbles before this one */
-	char fence[17];	      /* opened again at its beginning */
+	char *flying,
+		*shown; /* how far the frame in flight, and the last one that landed, show it */
+	char *settled;	/* what stands in bubbles before this one */
+	char fence[17]; /* opened again at its beginning */
 };
 
-/* That of a handle of this connection: found, or made. NULL: another connection's, no memory, or too many. */
+/* That of a handle of this connection: found, or made. NULL: another connection's, one without an id, no memory, or too
+ * many. */
 struct wecom_lane *wecom_lane_get(struct wecom_link *link, const struct wecom_handle *handle);
-struct wecom_lane *wecom_lane_find(const struct wecom_link *link, const struct wecom_handle *handle);
+struct wecom_lane *wecom_lane_find(
+	const struct wecom_link *link, const struct wecom_handle *handle);
 /* Its message is stored: unless something is shown before, it will be seen to think. */
 void wecom_lane_stored(struct wecom_lane *lane);
 /* Takes prefix and text, also on failure (either NULL: no memory, nothing is shown). */
@@ -253,7 +261,7 @@ char *wecom_link_words(const struct wecom_link *link, const char *key);
 
 void wecom_events_receive(struct wecom_link *link, const struct wecom_frame *frame);
 
-struct wecom_inbound { /* a message between the platform and the store */
+struct wecom_inbound {	     /* a message between the platform and the store */
 	struct qg_list item; /* clicks: of link->clicks, until answered */
 	struct wecom_core *core;
 	struct wecom_event event;
@@ -282,7 +290,7 @@ struct wecom_send { /* a reply on its way */
 	struct qg_reply *reply;
 	bool in_place; /* under handle's id, while its connection lives */
 	struct wecom_handle handle;
-	unsigned piece; /* 0 text or file, 1 buttons */
+	unsigned piece;	 /* 0 text or file, 1 buttons */
 	bool is_waiting; /* for the connection */
 	uint64_t wait_until;
 	struct wecom_job job;
@@ -302,22 +310,23 @@ void wecom_send_destroy(struct wecom_send *send);
 /* The connection came up: what waited goes. */
 void wecom_sends_resume(struct wecom_core *core);
 uint64_t wecom_sends_tick(struct wecom_core *core, uint64_t now);
-/* A sentence to a chat by itself: in place where that is possible, else pushed; nobody hears how it ends. */
+/* A sentence to a chat by itself: in place where that is possible (handle may be NULL: it is not), else pushed; nobody
+ * hears how it ends. */
 void wecom_say(struct wecom_link *link, const struct wecom_handle *handle, const char *chat,
 	enum qg_chat_type type, const char *words);
 
 /* ---- upload.c ---- */
 
-struct wecom_file { /* borrowed */
+struct wecom_file {			/* borrowed */
 	const char *path, *name, *type; /* type: "image" or "file" */
 };
-typedef void (*wecom_uploaded_fn)(void *arg, const struct wecom_verdict *verdict, const char *type,
-	const char *media_id);
+typedef void (*wecom_uploaded_fn)(
+	void *arg, const struct wecom_verdict *verdict, const char *type, const char *media_id);
 
 /* type given back may be "file" where an image cannot go as one. fn follows once unless cancelled, never from inside.
  * NULL for no memory. */
-struct wecom_upload *wecom_upload_start(struct wecom_link *link, const struct wecom_file *file,
-	wecom_uploaded_fn fn, void *arg);
+struct wecom_upload *wecom_upload_start(
+	struct wecom_link *link, const struct wecom_file *file, wecom_uploaded_fn fn, void *arg);
 /* Accepts NULL. */
 void wecom_upload_cancel(struct wecom_upload *upload);
 

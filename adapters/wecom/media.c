@@ -28,7 +28,7 @@ struct job {
 	struct qg_bot *bot; /* NULL: nobody wants it any more, the pool still works on it */
 	json_t *attachment;
 	char *url;
-	struct wecom_address address;
+	struct qg_address address;
 	uint8_t key[QG_AES256_KEY];
 	size_t most;
 	void (*fn)(void *arg, enum qg_status status, char *data, size_t size);
@@ -269,7 +269,7 @@ static void start(struct job *job)
 static void resolve(void *arg, unsigned thread)
 {
 	struct job *job = arg;
-	job->leads_inside = wecom_address_leads_inside(job->address.host);
+	job->leads_inside = qg_address_leads_inside(job->address.host);
 	(void)thread;
 }
 
@@ -305,16 +305,16 @@ static void go(void *arg)
 static enum qg_status check_address(struct job *job)
 {
 	const struct wecom_options *set = job->bot->config->options;
-	struct wecom_address base;
-	if (!wecom_address_read(job->url, &job->address)) {
+	struct qg_address base;
+	if (!qg_address_read(job->url, &job->address)) {
 		return QG_INVALID;
 	}
-	bool has_base = set->api_base && wecom_address_read(set->api_base, &base);
+	bool has_base = set->api_base && qg_address_read(set->api_base, &base);
 	job->is_inner = has_base && strcmp(base.host, job->address.host) == 0;
 	if (job->is_inner) {
 		return job->address.is_https || !base.is_https ? QG_OK : QG_INVALID;
 	}
-	bool is_private = wecom_address_is_private(job->address.host);
+	bool is_private = qg_address_is_private(job->address.host);
 	return job->address.is_https && !is_private ? QG_OK : QG_INVALID;
 }
 

@@ -10,6 +10,12 @@
 
 #include "qg/str.h"
 
+/* What stands at text, which is not at its end. A long text is walked many times: its rest is not measured each time. */
+static uint32_t next(const char *text, size_t *used_out)
+{
+	return qg_utf8_next(text, strnlen(text, 4), used_out);
+}
+
 /* Blanks that do not end a line. */
 static bool is_blank(uint32_t code)
 {
@@ -44,8 +50,8 @@ static size_t match(const char *text, const char *name)
 		if (at[0] == '\0') {
 			return 0;
 		}
-		uint32_t code = qg_utf8_next(at, strlen(at), &used);
-		uint32_t wanted = qg_utf8_next(name, strlen(name), &name_used);
+		uint32_t code = next(at, &used);
+		uint32_t wanted = next(name, &name_used);
 		if (code != wanted && !(is_blank(code) && is_blank(wanted))) {
 			return 0;
 		}
@@ -58,14 +64,14 @@ static size_t match(const char *text, const char *name)
 static bool ends_here(const char *text)
 {
 	size_t used = 0;
-	return text[0] == '\0' || ends_name(qg_utf8_next(text, strlen(text), &used));
+	return text[0] == '\0' || ends_name(next(text, &used));
 }
 
 static size_t skip_blanks(const char *text)
 {
 	const char *at = text;
 	size_t used = 0;
-	while (at[0] != '\0' && is_blank(qg_utf8_next(at, strlen(at), &used))) {
+	while (at[0] != '\0' && is_blank(next(at, &used))) {
 		at += used;
 	}
 	return (size_t)(at - text);
@@ -75,7 +81,7 @@ static size_t skip_word(const char *text)
 {
 	const char *at = text;
 	size_t used = 0;
-	while (at[0] != '\0' && !ends_word(qg_utf8_next(at, strlen(at), &used))) {
+	while (at[0] != '\0' && !ends_word(next(at, &used))) {
 		at += used;
 	}
 	return (size_t)(at - text);
@@ -103,14 +109,13 @@ static bool cut_all(char *text, const char *name)
 static void trim(char *text)
 {
 	size_t lead = 0, used = 0;
-	while (text[lead] != '\0' &&
-		ends_word(qg_utf8_next(text + lead, strlen(text + lead), &used))) {
+	while (text[lead] != '\0' && ends_word(next(text + lead, &used))) {
 		lead += used;
 	}
 	memmove(text, text + lead, strlen(text + lead) + 1);
 	size_t end = 0;
 	for (size_t at = 0; text[at] != '\0'; at += used) {
-		if (!ends_word(qg_utf8_next(text + at, strlen(text + at), &used))) {
+		if (!ends_word(next(text + at, &used))) {
 			end = at + used;
 		}
 	}

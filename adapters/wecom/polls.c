@@ -3,11 +3,14 @@
  * A stream is a hash "<prefix>wc:<bot>:<id>" {s: its state, b: wall ms of its begin, k: polls so far, r: the reply part
  * that ended it, c: its card} and the string "wt:..." with its text, which grows by what is new. One script knows all
  * changes; each may be sent twice. The end is written by the first reply part that comes (an apology, say); what comes
- * later goes another way. A poll that finds the end makes it landed. An open stream that nears the end of the platform's
+ * later goes another way. A poll that was answered with the end makes it landed. An open stream that nears the end of the platform's
  * patience is closed by the poll itself ("moved"), and so is one whose end no poll came to take.
  *
- * The one-time address of a message is marked as used before it is used, by whom and by which run of the program: what
- * this run marked and did not use it may still use; the mark of a run that died says nothing, so it is left alone. */
+ * A webhook's message may be another bot's of the same account than the one whose address heard it: the polls come to
+ * the latter, the answer from the former. So streams lie under the name of the account, where both find them.
+ *
+ * The one-time address of a message is marked with the part that goes there before it is used, and again once the
+ * platform took that part: no other one follows it, and the same one only while its outcome is not known. */
 #include "hook.h"
 
 #include <stdio.h>
@@ -15,32 +18,33 @@
 #include <string.h>
 
 #include "qg/clock.h"
+#include "qg/config.h"
 #include "qg/str.h"
 
 #define DRAFT_MS 1000
 #define IDLE_MS 900000
 #define BUCKETS 64
 #define ARGS_MAX 8
-#define RUN_SIZE 17
 
-/* ARGV: verb, bot, stream id (claim, release: digest of the address), then what the verb needs. */
+/* ARGV: verb, bot, stream id (claim, release, used: digest of the address), then what the verb needs. */
 const struct qg_redis_script qg_wecom_stream_script = {
 	.name = "wecom_stream",
 	.source = "local p, verb, bot, id = KEYS[1], ARGV[1], ARGV[2], ARGV[3]\n"
 		  "local h, t = p .. 'wc:' .. bot .. ':' .. id, p .. 'wt:' .. bot .. ':' .. id\n"
-		  "if verb == 'claim' or verb == 'release' then\n"
-		  "	local u, mark = p .. 'wu:' .. bot .. ':' .. id, ARGV[4] .. ' ' .. ARGV[5]\n"
+		  "if verb == 'claim' or verb == 'release' or verb == 'used' then\n"
+		  "	local u, part = p .. 'wu:' .. bot .. ':' .. id, ARGV[4]\n"
 		  "	local old = redis.call('GET', u)\n"
+		  "	if verb == 'used' then\n"
+		  "		return redis.call('SET', u, part .. ' used', 'EX', 7200)\n"
+		  "	end\n"
 		  "	if verb == 'release' then\n"
-		  "		return old == mark and redis.call('DEL', u) or 0\n"
+		  "		return old == part and redis.call('DEL', u) or 0\n"
 		  "	end\n"
 		  "	if not old then\n"
-		  "		redis.call('SET', u, mark, 'EX', 7200)\n"
-		  "	end\n"
-		  "	if not old or old == mark then\n"
+		  "		redis.call('SET', u, part, 'EX', 7200)\n"
 		  "		return 'mine'\n"
 		  "	end\n"
-		  "	return string.sub(old, 1, #ARGV[4] + 1) == ARGV[4] .. ' ' and 'again' or "
+		  "	return old == part and 'again' or old == part .. ' used' and 'used' or "
 		  "'taken'\n"
 		  "end\n"
 		  "local function keep()\n"
@@ -59,13 +63,13 @@ const struct qg_redis_script qg_wecom_stream_script = {
 		  "elseif verb == 'poll' then\n"
 		  "	redis.call('HINCRBY', h, 'k', 1)\n"
 		  "	local b = tonumber(redis.call('HGET', h, 'b')) or 0\n"
-		  "	if s == 'final' then\n"
-		  "		s = 'landed'\n"
-		  "		redis.call('HSET', h, 's', s)\n"
-		  "	elseif s == 'open' and tonumber(ARGV[4]) - b >= tonumber(ARGV[5]) then\n"
+		  "	if s == 'open' and tonumber(ARGV[4]) - b >= tonumber(ARGV[5]) then\n"
 		  "		s = 'moved'\n"
 		  "		redis.call('HSET', h, 's', s)\n"
 		  "	end\n"
+		  "elseif verb == 'landed' and s == 'final' then\n"
+		  "	s = 'landed'\n"
+		  "	redis.call('HSET', h, 's', s)\n"
 		  "elseif verb == 'end' and s == 'open' then\n"
 		  "	s = 'final'\n"
 		  "	redis.call('HSET', h, 's', s, 'r', ARGV[4], 'c', ARGV[6])\n"
@@ -110,7 +114,7 @@ struct draft { /* of an open stream, in the process that owns the bot */
 
 struct hook_streams {
 	struct qg_bot *bot;
-	char run[RUN_SIZE];
+	char *prefix; /* of the account's keys; NULL: of the bot's own */
 	struct qg_list questions;
 	struct qg_list buckets[BUCKETS];
 	struct qg_list ages; /* the draft that was silent longest comes first */
@@ -161,7 +165,8 @@ static void ask(struct hook_streams *streams, const char *verb, const char *id,
 	const char *const *more, qg_redis_fn told, struct question *question)
 {
 	const struct qg_bot *bot = streams->bot;
-	const char *argv[ARGS_MAX] = {verb, bot->name, id};
+	const char *prefix = streams->prefix ? streams->prefix : bot->prefix;
+	const char *argv[ARGS_MAX] = {verb, streams->prefix ? "" : bot->name, id};
 	size_t sizes[ARGS_MAX];
 	int count = 3;
 	for (; more && more[count - 3] && count < ARGS_MAX; count++) {
@@ -170,8 +175,8 @@ static void ask(struct hook_streams *streams, const char *verb, const char *id,
 	for (int i = 0; i < count; i++) {
 		sizes[i] = strlen(argv[i]);
 	}
-	qg_redis_script(bot->redis, &qg_wecom_stream_script, told, question, bot->prefix, count,
-		argv, sizes);
+	qg_redis_script(
+		bot->redis, &qg_wecom_stream_script, told, question, prefix, count, argv, sizes);
 }
 
 static enum qg_status fault_of(enum qg_status status)
@@ -273,6 +278,11 @@ void hook_stream_poll(struct hook_streams *streams, const char *id, hook_state_f
 	ask_state(streams, "poll", id, NULL, more, fn, arg);
 }
 
+void hook_stream_landed(struct hook_streams *streams, const char *id)
+{
+	ask_state(streams, "landed", id, NULL, NULL, NULL, NULL);
+}
+
 void hook_stream_look(struct hook_streams *streams, const char *id, const char *part, bool gives_up,
 	hook_state_fn fn, void *arg)
 {
@@ -288,6 +298,7 @@ static void claim_told(void *arg, enum qg_status status, const struct qg_redis_r
 	enum qg_status verdict = fault_of(status);
 	if (status == QG_OK && reply && reply->type == QG_REPLY_STRING) {
 		verdict = strcmp(reply->text, "mine") == 0    ? QG_OK
+			  : strcmp(reply->text, "used") == 0  ? QG_DUPLICATE
 			  : strcmp(reply->text, "again") == 0 ? QG_STALE
 							      : QG_DENIED;
 	}
@@ -305,7 +316,7 @@ static void ask_address(struct hook_streams *streams, const char *verb, const ch
 {
 	char digest[33];
 	qg_digest_id(digest, "response", url, NULL);
-	const char *more[] = {part, streams->run, NULL};
+	const char *more[] = {part, NULL};
 	enum qg_status why = QG_OK;
 	struct question *question = question_create(streams, digest, NULL, arg, &why);
 	if (question) {
@@ -325,6 +336,11 @@ void hook_address_claim(struct hook_streams *streams, const char *url, const cha
 void hook_address_release(struct hook_streams *streams, const char *url, const char *part)
 {
 	ask_address(streams, "release", url, part, NULL, NULL);
+}
+
+void hook_address_used(struct hook_streams *streams, const char *url, const char *part)
+{
+	ask_address(streams, "used", url, part, NULL, NULL);
 }
 
 /* ---- drafts ---- */
@@ -462,6 +478,19 @@ void hook_stream_end(struct hook_streams *streams, const char *id, const char *p
 
 /* ---- life ---- */
 
+/* One place in Redis for all bots of an account; false for no memory. */
+static bool find_place(struct hook_streams *streams)
+{
+	const struct wecom_options *set = streams->bot->config->options;
+	char digest[33];
+	if (!set->bot_id || set->bot_id[0] == '\0') {
+		return true; /* it shares with nobody */
+	}
+	qg_digest_id(digest, "account", set->bot_id, NULL);
+	streams->prefix = qg_str_printf("qg:{wecom-%s}:", digest);
+	return streams->prefix != NULL;
+}
+
 struct hook_streams *hook_streams_create(struct qg_bot *bot)
 {
 	struct hook_streams *streams = calloc(1, sizeof(*streams));
@@ -469,7 +498,10 @@ struct hook_streams *hook_streams_create(struct qg_bot *bot)
 		return NULL;
 	}
 	streams->bot = bot;
-	qg_random_hex(streams->run, (RUN_SIZE - 1) / 2);
+	if (!find_place(streams)) {
+		free(streams);
+		return NULL;
+	}
 	qg_list_init(&streams->questions);
 	qg_list_init(&streams->ages);
 	for (size_t i = 0; i < BUCKETS; i++) {
@@ -490,5 +522,6 @@ void hook_streams_destroy(struct hook_streams *streams)
 	QG_LIST_FOR_EACH (item, &streams->ages) {
 		drop(QG_CONTAINER(item, struct draft, age));
 	}
+	free(streams->prefix);
 	free(streams);
 }

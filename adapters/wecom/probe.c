@@ -49,15 +49,14 @@ static void opened(void *arg, struct qg_ws *ws)
 {
 	struct wecom_probe *probe = arg;
 	const struct wecom_options *set = probe->core->bot->config->options;
-	json_auto_t *body =
-		json_pack("{s:s, s:s}", "bot_id", set->bot_id, "secret", set->secret);
+	json_auto_t *body = json_pack("{s:s, s:s}", "bot_id", set->bot_id, "secret", set->secret);
 	QG_AUTO(qg_str_free) char *text = body ? qg_json_dump(body) : NULL;
 	QG_AUTO(qg_buf_finish) struct qg_buf frame;
 	qg_buf_init(&frame, 4096);
-	bool good = text &&
-		    wecom_frame_write(&frame, "aibot_subscribe", REQ_ID, text, strlen(text)) ==
-			    QG_OK &&
-		    qg_ws_send(ws, frame.data, frame.size, false) == QG_OK;
+	bool good =
+		text &&
+		wecom_frame_write(&frame, "aibot_subscribe", REQ_ID, text, strlen(text)) == QG_OK &&
+		qg_ws_send(ws, frame.data, frame.size, false) == QG_OK;
 	if (!good) {
 		qg_timer_start(probe->timer, 0); /* nothing will come */
 	}
@@ -121,9 +120,7 @@ void wecom_link_probe(struct wecom_core *core,
 		probe->core = core;
 		qg_buf_init(&probe->scratch, (size_t)1 << 20);
 		probe->timer = qg_timer_create(core->bot->loop, late, probe);
-		probe->ws = probe->timer
-				    ? qg_ws_open(core->bot->ws, &request, &host, probe)
-				    : NULL;
+		probe->ws = probe->timer ? qg_ws_open(core->bot->ws, &request, &host, probe) : NULL;
 	}
 	if (!probe || !probe->ws) {
 		wecom_probe_cancel(probe);

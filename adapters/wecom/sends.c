@@ -213,8 +213,8 @@ static void push(struct wecom_send *send, json_t *body)
 	struct wecom_request request = {
 		.cmd = "aibot_send_msg", .body = whole, .timeout_ms = PUSH_MS};
 	send->call = good ? wecom_call_start(send->core->link, &request, pushed, send) : NULL;
-	if (!send->call) {
-		wecom_send_end(send, QG_NO_MEMORY, 0);
+	if (!send->call) { /* the connection is just ending, or too much waits on it */
+		wait_for_link(send);
 	}
 }
 
@@ -270,9 +270,8 @@ static void push_text(struct wecom_send *send, const char *prefix)
 				       "content", whole)
 			     : NULL;
 	if (whole && !body) { /* json_pack refuses what is no UTF-8 */
-		wecom_send_end(send, qg_utf8_is_valid(whole, strlen(whole)) ? QG_NO_MEMORY
-									    : QG_INVALID,
-			0);
+		wecom_send_end(send,
+			qg_utf8_is_valid(whole, strlen(whole)) ? QG_NO_MEMORY : QG_INVALID, 0);
 		return;
 	}
 	push(send, body);
@@ -357,9 +356,8 @@ static void close_others(struct wecom_send *send)
 /* Buttons leave with the last text; where nobody tells which that is, with the first. */
 static bool is_last_text(const struct qg_reply *reply)
 {
-	return reply->parts == 0
-		       ? reply->part == 0
-		       : reply->part + 1 + json_array_size(reply->files) == reply->parts;
+	return reply->parts == 0 ? reply->part == 0
+				 : reply->part + 1 + json_array_size(reply->files) == reply->parts;
 }
 
 static void show_buttons(struct wecom_send *send)
@@ -425,8 +423,7 @@ static void show_file(struct wecom_send *send, const json_t *file)
 	struct wecom_file asked = {.path = path,
 		.name = qg_json_str(file, "name", name),
 		.type = qg_json_str(file, "type", "file")};
-	send->upload =
-		path ? wecom_upload_start(send->core->link, &asked, uploaded, send) : NULL;
+	send->upload = path ? wecom_upload_start(send->core->link, &asked, uploaded, send) : NULL;
 	if (!send->upload) {
 		wecom_send_end(send, QG_NO_MEMORY, 0);
 	}
@@ -437,16 +434,15 @@ static void show_file(struct wecom_send *send, const json_t *file)
 static void show_piece(struct wecom_send *send)
 {
 	const struct qg_reply *reply = send->reply;
-	if (send->piece == ALL_PIECES ||
-		(send->piece == BUTTONS_PIECE && !is_last_text(reply))) {
+	if (send->piece == ALL_PIECES || (send->piece == BUTTONS_PIECE && !is_last_text(reply))) {
 		wecom_send_end(send, QG_OK, 0);
 	} else if (send->piece == BUTTONS_PIECE) {
 		show_buttons(send);
 	} else if (reply->text[0] && !reply->silent) {
 		show_text(send);
 	} else {
-		close_open(send, json_array_size(reply->files) > 0 ? "see_below"
-								   : "nothing_to_say");
+		close_open(
+			send, json_array_size(reply->files) > 0 ? "see_below" : "nothing_to_say");
 	}
 }
 
@@ -515,8 +511,8 @@ static void job_said(struct wecom_job *job, const struct wecom_verdict *verdict)
 void wecom_say(struct wecom_link *link, const struct wecom_handle *handle, const char *chat,
 	enum qg_chat_type type, const char *words)
 {
-	struct wecom_lane *lane = wecom_lane_get(link, handle);
-	struct wecom_job *job = lane ? calloc(1, sizeof(*job)) : NULL;
+	struct wecom_lane *lane = handle ? wecom_lane_get(link, handle) : NULL;
+	struct wecom_job *job = lane && !lane->dead ? calloc(1, sizeof(*job)) : NULL;
 	if (job && (job->text = qg_str_copy(words)) != NULL) {
 		job->ended = job_said;
 		wecom_lane_put(lane, job);
@@ -524,8 +520,8 @@ void wecom_say(struct wecom_link *link, const struct wecom_handle *handle, const
 	}
 	free(job);
 	json_auto_t *body = address(chat, type);
-	json_auto_t *content = json_pack(
-		"{s:s, s:{s:s}}", "msgtype", "markdown", "markdown", "content", words);
+	json_auto_t *content =
+		json_pack("{s:s, s:{s:s}}", "msgtype", "markdown", "markdown", "content", words);
 	struct wecom_request request = {
 		.cmd = "aibot_send_msg", .body = body, .timeout_ms = PUSH_MS};
 	if (body && content && json_object_update(body, content) == 0 &&

@@ -19,12 +19,13 @@
 #define CONFLICT_MS 150
 #define CONFLICTS_MOST 3
 #define EXPIRED_MOST 2
-#define GAP_MS 1000	 /* between two snapshots ... */
-#define GAP_RATE_MS 3000 /* ... once one was refused for its rate */
+#define GAP_MS 1000 /* between two snapshots ... */
+#define GAP_RATE_MS                                                                                \
+	3000 /* ... once one was refused for its rate, and twice as long each time ... */
+#define GAP_MOST_MS 24000 /* ... for what is left of a minute belongs to the ends */
 #define RETRY_MS 1000
 #define KEEP_LANE_MS 60000 /* after a failure: the planner comes again */
 #define DONE_LANE_MS 10000 /* after the end: a late draft must not open it again */
-#define PREFIX_MOST 512
 
 /* ---- what is shown ---- */
 
@@ -58,14 +59,14 @@ static char *make_content(const struct wecom_lane *lane, const char *text, size_
 {
 	bool is_open = lane->fence[0] && size > 0;
 	QG_AUTO(qg_str_free)
-	char *body = qg_str_printf("%s%s%.*s", is_open ? lane->fence : "", is_open ? "\n" : "",
-		(int)size, text);
+	char *body = qg_str_printf(
+		"%s%s%.*s", is_open ? lane->fence : "", is_open ? "\n" : "", (int)size, text);
 	return body ? wecom_with_prefix(lane->prefix, body, strlen(body)) : NULL;
 }
 
 static size_t fitting(const char *text)
 {
-	return qg_utf8_cut(text, strlen(text), WECOM_TEXT_MOST - PREFIX_MOST);
+	return qg_utf8_cut(text, strlen(text), WECOM_PART_MOST);
 }
 
 static void name_stream(struct wecom_lane *lane, const char *reply, unsigned part)
@@ -123,10 +124,12 @@ static bool fly_stream(
 	struct wecom_lane *lane, enum wecom_flight flight, bool finish, const char *content)
 {
 	char feedback[48];
-	bool asks = !lane->asked && !lane->begun; /* what people think of it: once, in the first frame */
+	bool asks = !lane->asked &&
+		    !lane->begun; /* what people think of it: once, in the first frame */
 	snprintf(feedback, sizeof(feedback), "trace_%s", lane->id);
 	json_auto_t *body =
-		content ? wecom_stream_body(lane->id, finish, content, asks ? feedback : NULL) : NULL;
+		content ? wecom_stream_body(lane->id, finish, content, asks ? feedback : NULL)
+			: NULL;
 	if (!fly(lane, flight, body)) {
 		return false;
 	}
@@ -267,8 +270,13 @@ static void snapshot_failed(
 	}
 	lane->begun = lane->confirmed;
 	if (verdict->status == QG_BUSY) {
-		lane->gap_ms = GAP_RATE_MS;
-		lane->wait_until = lane->next_at = now + GAP_RATE_MS;
+		lane->gap_ms = lane->gap_ms < GAP_RATE_MS   ? GAP_RATE_MS
+			       : lane->gap_ms < GAP_MOST_MS ? 2 * lane->gap_ms
+							    : lane->gap_ms;
+		lane->wait_until = now + GAP_RATE_MS;
+		lane->next_at = now + lane->gap_ms;
+		lane->think_at = lane->text || lane->begun ? 0 : lane->next_at;
+		lane->dirty = lane->text != NULL;
 	}
 }
 
@@ -352,7 +360,8 @@ static void job_answered(
 		verdict.act == WECOM_PUSH) {
 		verdict.act = WECOM_PUSH;
 		lane->begun = lane->dirty = false;
-		forget(&lane->text); /* its end is on its way by another */
+		forget(&lane->text); /* its end goes another way, whole */
+		forget(&lane->settled);
 	}
 	lane->keep_until = now + (verdict.act == WECOM_LANDED ? DONE_LANE_MS : KEEP_LANE_MS);
 	wecom_lane_end_job(lane, &verdict);
@@ -380,7 +389,8 @@ static void answered(void *arg, const struct wecom_answer *answer)
 	}
 	enum wecom_flight flight = lane->flight;
 	if (lane->is_asking && verdict.act == WECOM_ENDED && verdict.status == QG_UNSUPPORTED) {
-		verdict = (struct wecom_verdict){WECOM_AGAIN, QG_BUSY, 0, ""}; /* without the question */
+		verdict = (struct wecom_verdict){
+			WECOM_AGAIN, QG_BUSY, 0, ""}; /* without the question */
 	}
 	lane->is_asking = false;
 	lane->call = NULL;

@@ -134,8 +134,8 @@ static void read_in_pool(void *arg, unsigned thread_index)
 	reading->is_image = reading->wants_image && is_image(data, reading->size);
 	for (size_t at = 0; at < reading->size && reading->status == QG_OK; at += CHUNK) {
 		size_t left = reading->size - at;
-		reading->status = qg_base64_encode(
-			data + at, left < CHUNK ? left : CHUNK, &reading->base64);
+		reading->status =
+			qg_base64_encode(data + at, left < CHUNK ? left : CHUNK, &reading->base64);
 	}
 	free(data);
 }
@@ -193,8 +193,7 @@ static void fail_with(struct wecom_upload *upload, enum qg_status status, const 
 static struct wecom_verdict judge(const struct wecom_answer *answer)
 {
 	if (answer->local == QG_CANCELLED) {
-		return (struct wecom_verdict){
-			WECOM_RECONNECT, QG_BUSY, 0, "the connection ended"};
+		return (struct wecom_verdict){WECOM_RECONNECT, QG_BUSY, 0, "the connection ended"};
 	}
 	if (answer->local != QG_OK) {
 		return (struct wecom_verdict){WECOM_ENDED, answer->local, 0, ""};
@@ -293,7 +292,8 @@ static void chunk_answered(void *arg, const struct wecom_answer *answer)
 	}
 }
 
-static enum qg_status write_chunk(const struct wecom_upload *upload, size_t chunk, struct qg_buf *out)
+static enum qg_status write_chunk(
+	const struct wecom_upload *upload, size_t chunk, struct qg_buf *out)
 {
 	const struct qg_buf *base64 = &upload->reading->base64;
 	size_t at = chunk * CHUNK_BASE64;

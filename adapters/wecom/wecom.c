@@ -15,10 +15,17 @@
 #include "qg/metrics.h"
 #include "qg/str.h"
 
-#define ASKER_ROOM 512	 /* in a part, for the name before it and a fence that goes on */
-#define STOP_MS 1500	 /* for frames to be answered ... */
-#define CLOSE_MS 400	 /* ... and for the close frame */
+#define STOP_MS 1500 /* for frames to be answered ... */
+#define CLOSE_MS 400 /* ... and for the close frame */
 #define REJOIN_MS 1000
+
+#define EITHER_CAN                                                                                 \
+	.hears_media = true, /* alone in direct chats; in groups mixed with text or quoted */      \
+		.hears_media_direct = true, .streams = true, .buttons = true,                      \
+	.part_bytes = WECOM_PART_MOST, .dedupe_ms = 60 * 60 * 1000, .draft_ms = 1000,              \
+	.shows_open = true
+
+static const struct qg_ability webhook_can = {EITHER_CAN};
 
 struct wecom_state {
 	struct wecom_core *core;
@@ -62,19 +69,29 @@ static const char no_callback[] =
 	"URL 回调要填 token 和 encoding_aes_key（在机器人的「使用 URL 回调」一页生成）· the "
 	"webhook needs token and encoding_aes_key";
 
+static const char no_secret[] =
+	"还缺 secret（和 bot_id 在同一页：管理后台「管理工具」→「智能机器人」→ 该机器人 → API 模式 "
+	"→「使用长连接」；只显示一次，忘了就重置）· secret is missing";
+static const char no_bot_id[] =
+	"还缺 bot_id（和 secret 在同一页：管理后台「管理工具」→「智能机器人」→ 该机器人 → API 模式 "
+	"→「使用长连接」）· bot_id is missing";
+
 /* NULL: nothing. */
 static const char *what_is_missing(const struct wecom_options *set)
 {
 	if (set->transport == WECOM_WEBSOCKET) {
-		return set->bot_id && set->secret ? NULL : no_account;
+		return set->bot_id && set->secret ? NULL
+		       : set->bot_id		  ? no_secret
+		       : set->secret		  ? no_bot_id
+						  : no_account;
 	}
 	return set->token && set->encoding_aes_key ? NULL : no_callback;
 }
 
 static bool is_key(const char *text)
 {
-	size_t letters = strspn(
-		text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+	size_t letters =
+		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 	return letters == 43 && text[43] == '\0';
 }
 
@@ -97,7 +114,16 @@ static void check(const struct qg_bot_config *config, const struct qg_tree *tree
 	}
 	if (set->encoding_aes_key && !is_key(set->encoding_aes_key)) {
 		qg_problem_error(problems, place(tree, "encoding_aes_key"),
-			"EncodingAESKey 应是 43 个字母和数字 · must be 43 letters and digits");
+			"EncodingAESKey 应是 43 个字母和数字，这里有 %zu 个字符，请重新复制 · must "
+			"be "
+			"43 letters and digits, there are %zu characters",
+			strlen(set->encoding_aes_key), strlen(set->encoding_aes_key));
+	}
+	if (set->transport == WECOM_WEBSOCKET && (set->token || set->encoding_aes_key)) {
+		qg_problem_warn(problems, place(tree, "platform"),
+			"长连接用不到 token 和 encoding_aes_key；要用 URL 回调请写 transport: "
+			"webhook "
+			"· the long connection does not need them");
 	}
 	if (set->ws_url && !qg_str_starts_with(set->ws_url, "ws")) {
 		qg_problem_error(problems, place(tree, "ws_url"),
@@ -106,11 +132,6 @@ static void check(const struct qg_bot_config *config, const struct qg_tree *tree
 	if (set->api_base && !qg_str_starts_with(set->api_base, "http")) {
 		qg_problem_error(problems, place(tree, "api_base"),
 			"应以 https:// 或 http:// 开头 · must begin with https:// or http://");
-	}
-	if (config->trigger != QG_TRIGGER_MENTION) {
-		qg_problem_error(problems, place(tree, "trigger"),
-			"企业微信只把 @机器人 的群消息发给它，请写 trigger: mention · in groups "
-			"WeCom delivers only messages that mention the bot");
 	}
 }
 
@@ -168,8 +189,7 @@ char *wecom_link_words(const struct wecom_link *link, const char *key)
 	if (qg_list_is_empty(&link->cores)) {
 		return NULL;
 	}
-	return wecom_core_words(
-		QG_CONTAINER(link->cores.next, struct wecom_core, in_link), key);
+	return wecom_core_words(QG_CONTAINER(link->cores.next, struct wecom_core, in_link), key);
 }
 
 void wecom_core_wake(struct wecom_core *core)
@@ -210,7 +230,7 @@ static void report_sends(struct wecom_core *core)
 
 static void report_link(struct wecom_core *core)
 {
-	enum qg_link state = !core->link		     ? QG_LINK_NONE
+	enum qg_link state = !core->link		    ? QG_LINK_NONE
 			     : wecom_link_is_up(core->link) ? QG_LINK_UP
 							    : QG_LINK_DOWN;
 	if (!core->bot || state == core->told || core->stopping) {
@@ -264,7 +284,8 @@ static bool has_left(struct wecom_core *core)
 	if (!link) {
 		return true;
 	}
-	if (!core->closing && in_time && (is_sending(core) || wecom_lanes_are_busy(link))) {
+	if (!core->closing && in_time &&
+		(is_sending(core) || core->inbound > 0 || wecom_lanes_are_busy(link))) {
 		return false;
 	}
 	if (!core->closing) {
@@ -442,6 +463,13 @@ static void on_http(struct qg_bot *bot, struct qg_http_exchange *x, const char *
 	}
 }
 
+/* A webhook's bot only answers, with words and buttons, as often as it is asked. */
+static const struct qg_ability *ability(const struct qg_bot_config *config)
+{
+	const struct wecom_options *set = config->options;
+	return set && set->transport == WECOM_WEBHOOK ? &webhook_can : NULL;
+}
+
 static void probe(struct qg_bot *bot,
 	void (*told)(void *arg, enum qg_status status, const char *words), void *arg)
 {
@@ -452,17 +480,7 @@ static void probe(struct qg_bot *bot,
 
 const struct qg_adapter qg_adapter_wecom = {
 	.name = "wecom",
-	.can = {.hears_media = true, /* alone in direct chats; in groups mixed with text or quoted */
-		.hears_media_direct = true,
-		.streams = true,
-		.buttons = true,
-		.part_bytes = WECOM_TEXT_MOST - ASKER_ROOM,
-		.dedupe_ms = 60 * 60 * 1000,
-		.draft_ms = 1000,
-		.writes_first = true,
-		.chat_minute = 30,
-		.chat_hour = 1000,
-		.shows_open = true,
+	.can = {EITHER_CAN, .writes_first = true, .chat_minute = 30, .chat_hour = 1000,
 		.shows_files = true},
 	.state_size = sizeof(struct wecom_state),
 	.options = options,
@@ -480,4 +498,5 @@ const struct qg_adapter qg_adapter_wecom = {
 	.media = wecom_media,
 	.media_forget = wecom_media_forget,
 	.probe = probe,
+	.ability = ability,
 };

@@ -16,10 +16,16 @@ struct bot *bot_of(struct qg_bot *bot)
 	return bot->owner;
 }
 
+/* Every message asks for its bot by name. */
+static struct qg_list *row_of(struct qg_gateway *gateway, const char *name)
+{
+	return &gateway->named[qg_crc16(name, strlen(name)) % NAME_ROWS];
+}
+
 static struct bot *find(struct qg_gateway *gateway, const char *name, bool opening)
 {
-	QG_LIST_FOR_EACH (item, &gateway->bots) {
-		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+	QG_LIST_FOR_EACH (item, row_of(gateway, name)) {
+		struct bot *bot = QG_CONTAINER(item, struct bot, named);
 		if (!bot->gone && bot->opening == opening && strcmp(bot->bot.name, name) == 0) {
 			return bot;
 		}
@@ -35,6 +41,25 @@ struct bot *bots_find(struct qg_gateway *gateway, const char *name)
 struct bot *bots_opening(struct qg_gateway *gateway, const char *name)
 {
 	return find(gateway, name, true);
+}
+
+/* ---- what is told of a link ---- */
+
+static void set_link_up(const char *name, int value)
+{
+	char labels[96];
+	snprintf(labels, sizeof(labels), "bot=\"%s\"", name);
+	qg_metric_set(qg_metric_gauge("link_up", labels,
+			      "Long connection of a bot: 1 up, 0 down, -1 another process has it"),
+		value);
+}
+
+/* Only of bots that dial, and of the one in force where two bear the name. */
+static void count_link(const struct bot *bot)
+{
+	if (bot->link != NULL && bot->link->dials && !bot->gone) {
+		set_link_up(bot->bot.name, bot->link->owned ? bot->state == QG_LINK_UP : -1);
+	}
 }
 
 /* ---- what the adapter calls ---- */
@@ -55,6 +80,7 @@ static void link_changed(struct qg_bot *adapter_bot, enum qg_link state, const c
 		return;
 	}
 	bot->state = state;
+	count_link(bot);
 	qg_log_info(adapter_bot->name, "link %s: %s", state == QG_LINK_UP ? "up" : "down",
 		why != NULL ? why : "");
 	if (state == QG_LINK_UP) {
@@ -67,6 +93,7 @@ static void stopped(struct qg_bot *adapter_bot)
 	struct bot *bot = bot_of(adapter_bot);
 	bot->started = bot->stopping = false;
 	bot->state = QG_LINK_NONE;
+	count_link(bot);
 	if (!bot->gone && !bot->gateway->draining) {
 		/* its link came back while it was closing, or waits for this to leave */
 		qg_timer_start(bot->gateway->settle_timer, 0);
@@ -91,6 +118,30 @@ static const struct qg_host host = {
 
 /* ---- owning ---- */
 
+static void close_one(struct bot *bot)
+{
+	if (!bot->started || bot->stopping) {
+		return;
+	}
+	if (bot->bot.adapter->stop == NULL) {
+		bot->started = false;
+		return;
+	}
+	bot->stopping = true;
+	bot->bot.adapter->stop(&bot->bot);
+}
+
+/* Those that went on hearing until their successor does: see replace_formers(). */
+static void close_formers(const struct bot *bot)
+{
+	QG_LIST_FOR_EACH (item, &bot->gateway->bots) {
+		struct bot *former = QG_CONTAINER(item, struct bot, item);
+		if (former != bot && former->gone && strcmp(former->bot.name, bot->bot.name) == 0) {
+			close_one(former);
+		}
+	}
+}
+
 static void start(struct bot *bot)
 {
 	const struct qg_adapter *adapter = bot->bot.adapter;
@@ -103,6 +154,7 @@ static void start(struct bot *bot)
 	if (status != QG_OK) {
 		qg_log_error(bot->bot.name, "cannot start: %s", qg_status_text(status));
 	}
+	close_formers(bot);
 	if (bot->state == QG_LINK_NONE) { /* else once the link is up */
 		go_on_drafting(bot);
 	}
@@ -172,6 +224,7 @@ void bot_owned(struct bot *bot)
 		return;
 	}
 	bot->adopted = bot->adopting = false;
+	count_link(bot);
 	struct adopting *adopting = calloc(1, sizeof(*adopting));
 	if (adopting != NULL) {
 		adopting->bot = qg_str_copy(bot->bot.name);
@@ -201,15 +254,8 @@ void bot_open_link(struct bot *bot)
 
 void bot_close_link(struct bot *bot)
 {
-	if (!bot->started || bot->stopping) {
-		return;
-	}
-	if (bot->bot.adapter->stop == NULL) {
-		bot->started = false;
-		return;
-	}
-	bot->stopping = true;
-	bot->bot.adapter->stop(&bot->bot);
+	close_formers(bot);
+	close_one(bot);
 }
 
 /* A platform without a link to open goes on hearing here: only the sending is somebody else's now. */
@@ -217,6 +263,7 @@ void bot_lost(struct bot *bot)
 {
 	bot_pin(bot);
 	bot->adopted = false;
+	count_link(bot);
 	outbound_lost(bot);
 	if (bot->link->dials) {
 		bot_close_link(bot);
@@ -231,6 +278,11 @@ void bot_lost(struct bot *bot)
 static void destroy(struct bot *bot)
 {
 	qg_list_remove(&bot->item);
+	qg_list_remove(&bot->named);
+	if (bot->link != NULL && bot->link->dials &&
+		bots_find(bot->gateway, bot->bot.name) == NULL) {
+		set_link_up(bot->bot.name, -1); /* it was fired; a series cannot be taken back */
+	}
 	inbound_finish(bot);
 	outbound_finish(bot);
 	if (bot->bot.adapter != NULL && bot->bot.state != NULL) {
@@ -290,7 +342,8 @@ static bool init(struct bot *bot)
 }
 
 /* Former bots of the name end. Where one had the same link its place is given to the successor, and with it the
- * lease; another link, of other credentials, ends with it. */
+ * lease; another link, of other credentials, ends with it. Who holds a connection goes on until the successor has started
+ * on it: a platform may deliver once only, and closes what is shown as open with the connection. */
 static void replace_formers(struct bot *bot)
 {
 	QG_LIST_FOR_EACH (item, &bot->gateway->bots) {
@@ -299,10 +352,14 @@ static void replace_formers(struct bot *bot)
 			strcmp(former->bot.name, bot->bot.name) != 0) {
 			continue;
 		}
+		bool hands_over = former->link == bot->link && bot->link->dials &&
+				  bot->link->owned && former->started && !former->stopping;
 		if (former->link == bot->link) {
 			link_leave(former);
 		}
-		if (!former->gone) {
+		if (!former->gone && hands_over) {
+			former->gone = true;
+		} else if (!former->gone) {
 			bot_stop(former);
 		}
 	}
@@ -311,6 +368,7 @@ static void replace_formers(struct bot *bot)
 static void put_in_force(struct bot *bot)
 {
 	bot->ready = true;
+	count_link(bot);
 	if (bot->link->owned) {
 		bot_owned(bot);
 	} else if (bot->gateway->up) {
@@ -385,6 +443,7 @@ static struct bot *create(struct qg_gateway *gateway, const struct qg_bot_config
 		.data_dir = core->data_dir,
 		.owner = bot};
 	qg_list_init(&bot->item);
+	qg_list_init(&bot->named);
 	qg_list_init(&bot->on_link);
 	qg_list_init(&bot->unconfirmed);
 	qg_list_init(&bot->sendings);
@@ -421,6 +480,7 @@ static void sync_bot(struct qg_gateway *gateway, const struct qg_bot_config *con
 		return;
 	}
 	qg_list_add(&gateway->bots, &bot->item);
+	qg_list_add(row_of(gateway, config->name), &bot->named);
 	enum qg_status status = qg_role_open(gateway->core->loop, config,
 		gateway->core->config->dir, gateway->core->data_dir, opened, bot);
 	bot->opening = status == QG_OK;

@@ -295,6 +295,9 @@ struct qg_gateway *qg_gateway_create(struct qg_core *core)
 	gateway->core = core;
 	qg_list_init(&gateway->bots);
 	qg_list_init(&gateway->links);
+	for (size_t i = 0; i < NAME_ROWS; i++) {
+		qg_list_init(&gateway->named[i]);
+	}
 	qg_list_init(&gateway->peers);
 	gateway->look_timer = qg_timer_create(core->loop, look, gateway);
 	gateway->renew_timer = qg_timer_create(core->loop, renew, gateway);
@@ -302,10 +305,11 @@ struct qg_gateway *qg_gateway_create(struct qg_core *core)
 	gateway->wake_timer = qg_timer_create(core->loop, wake, gateway);
 	gateway->settle_timer = qg_timer_create(core->loop, settle, gateway);
 	gateway->rates = rates_create();
+	gateway->looking = calloc(qg_queue_partitions(core->queue), sizeof(*gateway->looking));
 	if (gateway->look_timer == NULL || gateway->renew_timer == NULL ||
 		gateway->drain_timer == NULL || gateway->wake_timer == NULL ||
 		gateway->settle_timer == NULL || gateway->rates == NULL ||
-		!listen_to_bells(gateway)) {
+		gateway->looking == NULL || !listen_to_bells(gateway)) {
 		qg_gateway_destroy(gateway);
 		return NULL;
 	}
@@ -341,5 +345,6 @@ void qg_gateway_destroy(struct qg_gateway *gateway)
 	qg_timer_destroy(gateway->drain_timer);
 	qg_timer_destroy(gateway->wake_timer);
 	rates_destroy(gateway->rates);
+	free(gateway->looking);
 	free(gateway);
 }

@@ -28,7 +28,8 @@ enum {
 	TOLD_MOST = 16,	       /* chats of a bot ... */
 	TOLD_MS =
 		3600000, /* ... about whose dead letters admins hear no more than once in so long */
-	STOP_MS = 300,	 /* of a drain's time: what bots need to stop once their sends are done */
+	NAME_ROWS = 1024,
+	STOP_MS = 300, /* of a drain's time: what bots need to stop once their sends are done */
 };
 
 /* Who may hear and send for an account: the lease and the clock behind it. */
@@ -60,7 +61,7 @@ struct told {
 
 /* A bot of the config in force, or one that is just ending. */
 struct bot {
-	struct qg_list item;
+	struct qg_list item, named; /* among all, and among those whose names share a row */
 	struct qg_gateway *gateway;
 	struct qg_bot bot;	  /* what the adapter sees */
 	struct qg_config *config; /* holds bot.config */
@@ -108,7 +109,9 @@ struct qg_gateway {
 	uint64_t wake_at; /* mono ms of the wake timer */
 	struct rates *rates;
 	struct qg_list bots, links;
-	struct qg_list peers; /* other gateways: balance.c */
+	struct qg_list named[NAME_ROWS]; /* the bots again, by their names */
+	bool *looking;			 /* at the leases of each partition */
+	struct qg_list peers;		 /* other gateways: balance.c */
 	unsigned peers_living;
 	bool beating;	 /* our beat is on its way */
 	bool inspecting; /* a link is looked at that may be given away; how many were before it */
@@ -130,6 +133,10 @@ struct bot *bots_find(struct qg_gateway *gateway, const char *name);
 /* One that is still being opened: a new one, or the successor of a running one. */
 struct bot *bots_opening(struct qg_gateway *gateway, const char *name);
 struct bot *bot_of(struct qg_bot *bot);
+static inline const struct qg_ability *bot_ability(const struct bot *bot)
+{
+	return qg_adapter_ability(bot->bot.adapter, bot->bot.config);
+}
 /* The link is ours now, or not any more. */
 void bot_owned(struct bot *bot);
 void bot_lost(struct bot *bot);

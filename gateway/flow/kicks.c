@@ -56,9 +56,17 @@ static void save(struct link *link)
 	qg_lease_kick(gateway->core->queue, link->id, link->epoch, saving->until, saved, saving);
 }
 
+/* One that was changed has left it, and may still hold the connection until its successor does. */
+static struct link *link_of(const struct bot *bot)
+{
+	const struct bot *successor =
+		bot->link == NULL ? bots_find(bot->gateway, bot->bot.name) : bot;
+	return successor != NULL ? successor->link : NULL;
+}
+
 void kicks_note(struct qg_bot *adapter_bot, unsigned ms)
 {
-	struct link *link = bot_of(adapter_bot)->link;
+	struct link *link = link_of(bot_of(adapter_bot));
 	if (link == NULL || !link->owned || kicks_bind(link)) {
 		return; /* the owner dialed, or another bot of the link has told it */
 	}
@@ -66,9 +74,11 @@ void kicks_note(struct qg_bot *adapter_bot, unsigned ms)
 	link->kicked_until = link->kick_unsaved = qg_clock_wall() + wait;
 	qg_metric_add(link->gateway->kicks, 1);
 	qg_log_error(adapter_bot->name,
-		"the platform gave the connection to another program that logged in with the same "
-		"credentials. Nothing is received or sent here for %u s, then it is opened again: "
-		"stop the other program, or give each its own bot",
+		"另一个程序用同样的凭据连上了平台，这里的连接被顶掉，%u 秒后再连；在那之前收不到也"
+		"发不出。请停掉另一个程序，或者给它另建一个机器人 · the platform gave the "
+		"connection "
+		"to another program that logged in with the same credentials; it is opened again "
+		"after that time: stop the other program, or give it a bot of its own",
 		wait / 1000);
 	qg_timer_start(link->gateway->settle_timer, 0);
 }

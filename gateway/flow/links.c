@@ -286,6 +286,7 @@ static void looked(void *arg, enum qg_status status, unsigned partition,
 	const struct qg_lease_row *rows, size_t count)
 {
 	struct qg_gateway *gateway = arg;
+	gateway->looking[partition] = false;
 	if (status != QG_OK) {
 		return;
 	}
@@ -297,9 +298,18 @@ static void looked(void *arg, enum qg_status status, unsigned partition,
 	}
 }
 
+/* One look at a time, however many bots come: its answer is for all links that are there by then. */
+static void look_at(struct qg_gateway *gateway, unsigned partition)
+{
+	if (!gateway->looking[partition]) {
+		gateway->looking[partition] = true;
+		qg_lease_look(gateway->core->queue, partition, looked, gateway);
+	}
+}
+
 void link_look(struct link *link)
 {
-	qg_lease_look(link->gateway->core->queue, link->partition, looked, link->gateway);
+	look_at(link->gateway, link->partition);
 }
 
 void links_look(struct qg_gateway *gateway)
@@ -309,7 +319,7 @@ void links_look(struct qg_gateway *gateway)
 		QG_LIST_FOR_EACH (item, &gateway->links) {
 			const struct link *link = QG_CONTAINER(item, struct link, item);
 			if (link->partition == p && !link->owned) {
-				qg_lease_look(gateway->core->queue, p, looked, gateway);
+				look_at(gateway, p);
 				break;
 			}
 		}

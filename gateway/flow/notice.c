@@ -21,7 +21,7 @@ static bool is_notice(const struct qg_reply *reply)
 bool notice_has_no_way(const struct sending *sending)
 {
 	return is_notice(sending->reply) && sending->reply->chat_type == QG_CHAT_DIRECT &&
-	       !sending->bot->bot.adapter->can.writes_first;
+	       !bot_ability(sending->bot)->writes_first;
 }
 
 /* Whether that chat was told of lately; from now on it was. */
@@ -48,7 +48,7 @@ void notice_forget(struct bot *bot)
 
 bool notice_is_due(const struct sending *sending)
 {
-	return sending->bot->bot.adapter->can.writes_first && !is_notice(sending->reply) &&
+	return bot_ability(sending->bot)->writes_first && !is_notice(sending->reply) &&
 	       !was_told(sending->bot, sending->chat);
 }
 

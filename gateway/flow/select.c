@@ -63,15 +63,17 @@ static unsigned fitness(const struct qg_bot_config *config, const struct qg_mess
 
 struct bot *select_bot(struct bot *heard, const struct qg_message *message)
 {
-	struct bot *best = heard;
-	if (heard->account == NULL || heard->gone) {
-		return heard;
+	struct bot *best =
+		heard; /* where it is gone, for it was changed and still hears: anyone is better */
+	if (heard->account == NULL) {
+		return best;
 	}
 	QG_LIST_FOR_EACH (item, &heard->gateway->bots) {
 		struct bot *bot = QG_CONTAINER(item, struct bot, item);
 		if (bot->ready && !bot->gone && bot->bot.adapter == heard->bot.adapter &&
 			qg_str_equal(bot->account, heard->account) &&
-			fitness(bot->bot.config, message) > fitness(best->bot.config, message)) {
+			(best->gone || fitness(bot->bot.config, message) >
+					       fitness(best->bot.config, message))) {
 			best = bot;
 		}
 	}

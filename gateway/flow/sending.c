@@ -83,7 +83,7 @@ static void start_part(struct sending *sending)
 {
 	enum { SECOND = 1000, MINUTE = 60000, HOUR = 3600000 };
 	struct bot *bot = sending->bot;
-	const struct qg_ability *can = &bot->bot.adapter->can;
+	const struct qg_ability *can = bot_ability(bot);
 	const char *platform = bot->bot.adapter->name;
 	const char *account = bot->account != NULL ? bot->account : bot->bot.name;
 	const struct rate asked[] = {
@@ -421,7 +421,7 @@ static bool name_files(const struct bot *bot, struct qg_reply *reply)
 static bool plan(struct sending *sending)
 {
 	const struct bot *bot = sending->bot;
-	const struct qg_ability *can = &bot->bot.adapter->can;
+	const struct qg_ability *can = bot_ability(bot);
 	struct qg_reply *reply = sending->reply;
 	if (json_is_array(sending->parts)) {
 		return json_array_size(sending->parts) > 0;
@@ -447,7 +447,7 @@ void sending_begin(struct bot *bot, struct qg_head *head)
 		sending_run(sending);
 		return;
 	}
-	if (sending->reply->silent && !bot->bot.adapter->can.shows_open) {
+	if (sending->reply->silent && !bot_ability(bot)->shows_open) {
 		pass_over(sending);
 		return;
 	}

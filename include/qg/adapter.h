@@ -119,7 +119,17 @@ struct qg_adapter {
 	 * from inside. For `hire` and `doctor`. */
 	void (*probe)(struct qg_bot *bot,
 		void (*told)(void *arg, enum qg_status status, const char *words), void *arg);
+	/* Optional: what a bot can whose transport takes something away, NULL: can. Read while a bot sends and for
+	 * `say`; what a platform hears is can alone. */
+	const struct qg_ability *(*ability)(const struct qg_bot_config *config);
 };
+
+static inline const struct qg_ability *qg_adapter_ability(
+	const struct qg_adapter *adapter, const struct qg_bot_config *config)
+{
+	const struct qg_ability *own = adapter->ability ? adapter->ability(config) : NULL;
+	return own ? own : &adapter->can;
+}
 
 /* The registry: made from adapters/meson.build. */
 extern const struct qg_adapter *const qg_adapters[]; /* ends with NULL */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { flow, until } from './rig.mjs';
+import { WebSocket } from '../platforms/wecom/client.mjs';
 import { BOT, People, SCRIPTED, wecom, wecomBot } from './wecom.mjs';
 
 const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0;
@@ -111,4 +112,32 @@ flow('doctor: good credentials, wrong ones, nobody there', { ms: 90_000 }, async
 	assert.equal(beside.code, 0, beside.out + beside.err);
 	assert.equal(platform.account(BOT.bot_id).subscribed.length, before);
 	assert.equal(platform.socket.connections.filter((one) => one.kicked).length, 0);
+});
+
+// Another program that logs in with the same credentials.
+function takeOver(rig, platform) {
+	const socket = new WebSocket(platform.ws_url);
+	rig.onEnd(() => socket.terminate());
+	socket.on('open', () => socket.send(JSON.stringify({
+		cmd: 'aibot_subscribe', headers: { req_id: 'taken' }, body: { bot_id: BOT.bot_id, secret: BOT.secret },
+	})));
+	return new Promise((resolve) => socket.once('message', resolve));
+}
+
+flow('link_up and doctor follow the link: up, taken by another program, fired', { ms: 90_000 }, async (rig) => {
+	const platform = await wecom(rig);
+	rig.writeConfig({ bots: [wecomBot(platform)], models: SCRIPTED });
+	const server = await rig.start('all');
+	rig.writeConfig({ admin_listen: `127.0.0.1:${server.ports[1]}` });
+	const up = () => server.metric('link_up', { bot: 'xiaoman' });
+	await until(async () => (await up()) === 1, 15_000, 'the link');
+	assert.match((await rig.verb(['doctor'], { ms: 40_000 })).out, /长连接正常/);
+	await takeOver(rig, platform);
+	await until(async () => (await up()) === 0, 15_000, 'the loss of the link');
+	const kicked = await rig.verb(['doctor'], { ms: 40_000 });
+	assert.equal(kicked.code, 1, kicked.out + kicked.err);
+	assert.match(kicked.out, /fail {2}bot xiaoman {2}长连接断着.*顶掉/);
+	assert.equal(server.wholeText().split('被顶掉').length, 2, 'said once in the log');
+	rig.writeConfig({ bots: [] });
+	await until(async () => (await up()) === -1, 15_000, 'the end of the bot');
 });

@@ -91,6 +91,7 @@ flow('every inbound type gets an answer or none, and the link lives on', {
 
 flow('the frames of the recordings, as they stand: none does harm', { script: [{ match: '*', text: '好的，收到。' }] }, async (rig) => {
 	const { platform, people } = await world(rig, { models: ['script'] });
+	await people.untilUp();
 	const folder = new URL('../vectors/wecom/', import.meta.url);
 	let count = 0;
 	for (const file of fs.readdirSync(folder).filter((name) => name.startsWith('ws-'))) {

@@ -176,8 +176,7 @@ const char *peer_str(size_t at, const char *path)
 		value = json_object_get(value, name);
 		path += size + (path[size] == '.');
 	}
-	snprintf(held, sizeof(held), "%s",
-		json_is_string(value) ? json_string_value(value) : "");
+	snprintf(held, sizeof(held), "%s", json_is_string(value) ? json_string_value(value) : "");
 	json_decref(frame);
 	return held;
 }

@@ -10,7 +10,7 @@
 #define PEER_FRAMES_MAX 512
 
 struct peer {
-	struct qg_ws *now; /* the newest connection that lives; NULL: none */
+	struct qg_ws *now;		/* the newest connection that lives; NULL: none */
 	unsigned opened, alive, closed; /* all told; not gone yet; by a close frame */
 	char *frames[PEER_FRAMES_MAX];	/* as sent, over all connections */
 	size_t count;

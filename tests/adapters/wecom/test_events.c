@@ -19,9 +19,8 @@ static void open_world(void)
 
 static void event(const char *req_id, json_t *inner)
 {
-	peer_say_json(json_pack(
-		"{s:s, s:{s:s}, s:{s:s, s:i, s:s, s:s, s:s, s:s, s:{s:s}, s:o}}", "cmd",
-		"aibot_event_callback", "headers", "req_id", req_id, "body", "msgid", req_id,
+	peer_say_json(json_pack("{s:s, s:{s:s}, s:{s:s, s:i, s:s, s:s, s:s, s:s, s:{s:s}, s:o}}",
+		"cmd", "aibot_event_callback", "headers", "req_id", req_id, "body", "msgid", req_id,
 		"create_time", 1763800050, "aibotid", "aibQ7mN2x", "msgtype", "event", "chattype",
 		"group", "chatid", GROUP, "from", "userid", USER, "event", inner));
 	world_settle();
@@ -75,14 +74,13 @@ static void show_card(void)
 
 static void click_as(const char *req_id, const char *user, const char *task)
 {
-	peer_say_json(json_pack(
-		"{s:s, s:{s:s}, s:{s:s, s:i, s:s, s:s, s:s, s:s, s:{s:s}, s:{s:s, "
-		"s:{s:s, s:s, s:s, s:{}}}}}",
-		"cmd", "aibot_event_callback", "headers", "req_id", req_id, "body", "msgid",
-		req_id, "create_time", 1763800050, "aibotid", "aibQ7mN2x", "msgtype", "event",
-		"chattype", "group", "chatid", GROUP, "from", "userid", user, "event",
-		"eventtype", "template_card_event", "template_card_event", "card_type",
-		"button_interaction", "event_key", "yes", "task_id", task, "selected_items"));
+	peer_say_json(json_pack("{s:s, s:{s:s}, s:{s:s, s:i, s:s, s:s, s:s, s:s, s:{s:s}, s:{s:s, "
+				"s:{s:s, s:s, s:s, s:{}}}}}",
+		"cmd", "aibot_event_callback", "headers", "req_id", req_id, "body", "msgid", req_id,
+		"create_time", 1763800050, "aibotid", "aibQ7mN2x", "msgtype", "event", "chattype",
+		"group", "chatid", GROUP, "from", "userid", user, "event", "eventtype",
+		"template_card_event", "template_card_event", "card_type", "button_interaction",
+		"event_key", "yes", "task_id", task, "selected_items"));
 	world_settle();
 }
 

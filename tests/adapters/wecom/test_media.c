@@ -220,15 +220,15 @@ static const char *const outside[] = {"93.184.216.34", "2606:2800:220:1::1", "h.
 
 START_TEST(test_outside)
 {
-	ck_assert(!wecom_address_is_private(outside[_i]));
+	ck_assert(!qg_address_is_private(outside[_i]));
 }
 END_TEST
 
 /* A name that leads inside is found out before anything is fetched. */
 START_TEST(test_leads_inside)
 {
-	ck_assert(wecom_address_leads_inside("localhost"));
-	ck_assert(wecom_address_leads_inside("127.0.0.1"));
+	ck_assert(qg_address_leads_inside("localhost"));
+	ck_assert(qg_address_leads_inside("127.0.0.1"));
 	json_t *item = json_pack("{s:s, s:s, s:s}", "type", "image", "url", "https://localhost./x",
 		"mode", "webhook");
 	ck_assert_int_eq(fetch(item, 10), QG_INVALID);

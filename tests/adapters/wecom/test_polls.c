@@ -400,7 +400,7 @@ START_TEST(test_too_late)
 }
 END_TEST
 
-/* A claim of a run that died: what became of it nobody knows, so the address is left alone. */
+/* Sent by a gateway that died: it goes again, and what is refused then was shown at the first time. */
 START_TEST(test_claimed_by_the_dead)
 {
 	char *id = hear(&owner, "m1", false);
@@ -409,14 +409,65 @@ START_TEST(test_claimed_by_the_dead)
 	while (other.asked_count == 0) {
 		settle(&other);
 	}
-	teardown();
-	hook_world_open(&other, WITH_API, redis);
-	hook_world_open(&owner, WITH_API, redis);
-	free(id);
-	id = hear(&owner, "m1", false);
-	answer(&owner, REPLY, handle_of(&owner, 0), 1, "two");
+	answer(&owner, OTHER, handle_of(&owner, 0), 1, "else"); /* not by what comes behind it */
 	ck_assert_int_eq(last_sent(&owner, 1), QG_DENIED);
 	ck_assert_uint_eq(owner.asked_count, 0);
+	owner.answer = _i == 0 ? NULL : "{\"errcode\":60140}";
+	answer(&owner, REPLY, handle_of(&owner, 0), 1, "two");
+	ck_assert_int_eq(last_sent(&owner, 2), QG_OK);
+	ck_assert_uint_eq(owner.asked_count, 1);
+	if (_i == 0) { /* now it is known, also to whom it is repeated */
+		settle(&owner);
+		answer(&owner, REPLY, handle_of(&owner, 0), 1, "two");
+		ck_assert_int_eq(last_sent(&owner, 3), QG_OK);
+		ck_assert_uint_eq(owner.asked_count, 1);
+	}
+	free(id);
+}
+END_TEST
+
+/* The rest of an answer that has no way is told of, behind the line that ends a code block. */
+START_TEST(test_cut_off)
+{
+	owner.host->has_words = other.host->has_words = true;
+	char *id = hear(&owner, "m1", false);
+	struct qg_reply *reply = reply_to(REPLY, handle_of(&owner, 0), "```\ntwo");
+	reply->part = 1;
+	reply->parts = 3;
+	reply->label = qg_str_copy("AI 生成");
+	fake_host_send(owner.host, reply);
+	ck_assert_int_eq(last_sent(&owner, 1), QG_OK);
+	expect_asked(&owner, 0, "```\ntwo\n```\n\nanswer_cut\n\nAI 生成");
+	/* without an address the first part is the last one */
+	char handle[128];
+	free(id);
+	id = hear(&owner, "m2", false);
+	snprintf(handle, sizeof(handle), "hook %s %lld d lin.qiao -", id,
+		(long long)qg_clock_wall());
+	reply = reply_to(OTHER, handle, "one");
+	reply->parts = 2;
+	fake_host_send(owner.host, reply);
+	poll_until(&owner, id, "one\n\nanswer_cut");
+	ck_assert_int_eq(last_sent(&owner, 2), QG_OK);
+	free(id);
+}
+END_TEST
+
+/* The transport has no place for it: the gateway says so in words. */
+START_TEST(test_file)
+{
+	char *id = hear(&owner, "m1", false);
+	json_t *file = json_pack("{s:s, s:s}", "type", "file", "name", "a.pdf");
+	struct qg_reply *reply = reply_to(REPLY, handle_of(&owner, 0), "");
+	reply->file = file;
+	fake_host_send(owner.host, reply);
+	ck_assert_int_eq(last_sent(&owner, 1), QG_UNSUPPORTED);
+	const struct qg_adapter *adapter = owner.host->bot.adapter;
+	const struct qg_ability *can = qg_adapter_ability(adapter, owner.host->bot.config);
+	ck_assert(!can->shows_files && !can->writes_first && can->shows_open && can->streams);
+	ck_assert(adapter->can.shows_files && adapter->can.writes_first);
+	expect_poll(&owner, id, false, "");
+	json_decref(file);
 	free(id);
 }
 END_TEST
@@ -434,7 +485,7 @@ static const struct {
 	{200, "{\"errcode\":40058}", QG_DENIED, 2},
 	{200, "no json", QG_DENIED, 2},
 	{302, "", QG_DENIED, 2},
-	{502, "<html>", QG_DENIED, 2},
+	{502, "<html>", QG_TIMEOUT, 2},
 };
 
 START_TEST(test_verdicts)
@@ -624,7 +675,9 @@ int main(void)
 	tcase_add_test(tcase, test_after_an_apology);
 	tcase_add_test(tcase, test_long_turn);
 	tcase_add_test(tcase, test_too_late);
-	tcase_add_test(tcase, test_claimed_by_the_dead);
+	tcase_add_loop_test(tcase, test_claimed_by_the_dead, 0, 2);
+	tcase_add_test(tcase, test_cut_off);
+	tcase_add_test(tcase, test_file);
 	tcase_add_loop_test(tcase, test_verdicts, 0, sizeof(verdicts) / sizeof(verdicts[0]));
 	tcase_add_test(tcase, test_busy_platform);
 	tcase_add_loop_test(

@@ -66,8 +66,7 @@ static void wait_frames(size_t count)
 static void send_file(const char *type, const char *name, const char *file)
 {
 	struct qg_reply *reply = world_reply(NULL, false, "");
-	reply->files = json_pack(
-		"[{s:s, s:s, s:s}]", "type", type, "name", name, "file", file);
+	reply->files = json_pack("[{s:s, s:s, s:s}]", "type", type, "name", name, "file", file);
 	reply->file = json_array_get(reply->files, 0);
 	reply->part = 1;
 	reply->parts = 2;
@@ -90,13 +89,14 @@ START_TEST(test_small_file)
 	ck_assert_ptr_nonnull(strstr(peer.frames[0], "{\"cmd\":\"aibot_upload_media_init\","));
 	say_id(0, "upload_id", "UPLOAD-1");
 	wait_frames(2);
-	ck_assert_ptr_nonnull(strstr(peer.frames[1],
-		"\"body\":{\"upload_id\":\"UPLOAD-1\",\"chunk_index\":0,\"base64_data\":\"aGVsbG8K"));
+	ck_assert_ptr_nonnull(strstr(peer.frames[1], "\"body\":{\"upload_id\":\"UPLOAD-1\",\"chunk_"
+						     "index\":0,\"base64_data\":\"aGVsbG8K"));
 	peer_answer(1, 0, NULL);
 	wait_frames(3);
 	ck_assert_ptr_nonnull(strstr(peer.frames[2], "\"body\":{\"upload_id\":\"UPLOAD-1\"}}"));
-	peer_answer(2, 0, json_pack("{s:s, s:s, s:s}", "type", "file", "media_id", "MEDIA-1",
-				   "created_at", "1763800100"));
+	peer_answer(2, 0,
+		json_pack("{s:s, s:s, s:s}", "type", "file", "media_id", "MEDIA-1", "created_at",
+			"1763800100"));
 	ck_assert_ptr_nonnull(strstr(peer.frames[3],
 		"\"body\":{\"chatid\":\"" USER "\",\"chat_type\":1,\"msgtype\":\"file\",\"file\":"
 		"{\"media_id\":\"MEDIA-1\"}}}"));
@@ -122,7 +122,8 @@ START_TEST(test_pieces)
 		json_t *frame = peer_frame(1 + i);
 		const json_t *body = json_object_get(frame, "body");
 		ck_assert_int_eq(qg_json_int(body, "chunk_index", -1), (int64_t)i);
-		ck_assert_uint_eq(json_string_length(json_object_get(body, "base64_data")), sizes[i]);
+		ck_assert_uint_eq(
+			json_string_length(json_object_get(body, "base64_data")), sizes[i]);
 		json_decref(frame);
 	}
 	peer_answer(1, 0, NULL);

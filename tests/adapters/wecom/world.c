@@ -153,6 +153,19 @@ enum qg_status world_sent(size_t count)
 	return count > 0 ? world.host->sent[count - 1] : QG_OK;
 }
 
+void world_expect(size_t at, const char *cmd, const char *content, bool finish)
+{
+	ck_assert_uint_lt(at, peer.count);
+	ck_assert_str_eq(peer_str(at, "cmd"), cmd);
+	ck_assert_str_eq(peer_str(at, "body.stream.content"), content);
+	ck_assert_int_eq(strstr(peer.frames[at], "\"finish\":true") != NULL, finish);
+}
+
+void world_copy_id(char id[64], size_t at)
+{
+	snprintf(id, 64, "%s", peer_str(at, "body.stream.id"));
+}
+
 json_t *world_vectors(const char *name)
 {
 	char path[512];

@@ -40,6 +40,10 @@ struct qg_reply *world_reply(const char *handle, bool group, const char *text);
 void world_send(const char *handle, bool group, const char *text);
 /* The status of the newest of count results. */
 enum qg_status world_sent(size_t count);
+/* Frame at is a stream's with this content, its last or not. */
+void world_expect(size_t at, const char *cmd, const char *content, bool finish);
+/* The id of the stream of frame at. */
+void world_copy_id(char id[64], size_t at);
 /* A file of tests/vectors/wecom, parsed. */
 json_t *world_vectors(const char *name);
 /* Forgets the frames sent so far. */

@@ -379,6 +379,81 @@ START_TEST(adapters_get_the_bots_own_words)
 }
 END_TEST
 
+static bool is_replaced(void *arg)
+{
+	return find(&ann, BOT) != arg;
+}
+
+/* A bot that dials, and its successor: it is there and has not started yet, for Redis takes its time. */
+static struct bot *begin_change(void)
+{
+	struct qg_bot_config bot = dialing(BOT, "acme", "1");
+	config_bot(&bot);
+	node_start(&ann, "ann");
+	wait_started(&ann, 1);
+	struct bot *former = find(&ann, BOT);
+	bot = dialing(BOT, "acme", "2");
+	config_bot(&bot);
+	qg_test_redis_do(server, "CLIENT", "PAUSE", "300", "ALL", NULL);
+	node_reload(&ann);
+	wait_until(is_replaced, former);
+	ck_assert(former->gone && former->started && !find(&ann, BOT)->started);
+	ck_assert_uint_eq(platform.stops, 0);
+	return former;
+}
+
+static void note_status(void *arg, enum qg_status status)
+{
+	*(int *)arg = (int)status;
+}
+
+static bool is_known(void *arg)
+{
+	return *(int *)arg >= 0;
+}
+
+/* The platform delivers once, and never in between. */
+START_TEST(a_changed_bot_hears_until_its_successor_does)
+{
+	struct bot *former = begin_change();
+	struct qg_message *message = qg_message_create();
+	message->id = qg_str_copy("m1");
+	message->chat = qg_str_copy("c1");
+	message->sender = qg_str_copy("li");
+	message->text = qg_str_copy("hi");
+	int status = -1;
+	former->bot.host->receive(&former->bot, message, note_status, &status);
+	wait_until(is_known, &status);
+	ck_assert_int_eq(status, QG_OK);
+	wait_stops(1);
+	wait_started(&ann, 2);
+	ck_assert_uint_eq(find(&ann, BOT)->link->epoch, 1);
+}
+END_TEST
+
+START_TEST(a_kick_between_a_bot_and_its_successor_stops_both)
+{
+	struct bot *former = begin_change();
+	former->bot.host->kicked(&former->bot, KICK_MS);
+	wait_stops(platform.starts);
+	run_looks();
+	ck_assert_uint_eq(platform.starts, platform.stops);
+	ck_assert(!find(&ann, BOT)->started);
+	ck_assert_int_ne(kicked_until(find(&ann, BOT)->link->id), 0);
+}
+END_TEST
+
+START_TEST(a_former_bot_ends_with_a_successor_that_goes)
+{
+	begin_change();
+	config_bot(NULL);
+	node_reload(&ann);
+	wait_stops(platform.starts);
+	run_looks();
+	ck_assert(qg_list_is_empty(&ann.gateway->bots));
+}
+END_TEST
+
 int main(void)
 {
 	redis_keeps_all = true;
@@ -399,6 +474,9 @@ int main(void)
 	tcase_add_test(tcase, a_kick_of_who_lost_the_link_binds_nobody);
 	tcase_add_test(tcase, answers_under_way_go_on_with_a_new_owner);
 	tcase_add_test(tcase, adapters_get_the_bots_own_words);
+	tcase_add_test(tcase, a_changed_bot_hears_until_its_successor_does);
+	tcase_add_test(tcase, a_kick_between_a_bot_and_its_successor_stops_both);
+	tcase_add_test(tcase, a_former_bot_ends_with_a_successor_that_goes);
 	suite_add_tcase(suite, tcase);
 	return fixture_run(suite);
 }
