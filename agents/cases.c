@@ -23,6 +23,7 @@ struct qg_cases {
 	struct qg_config *config;
 	const struct qg_bot_config *bot;
 	struct qg_role *role;
+	json_t *all; /* as written; NULL without any */
 	struct qg_endpoints *endpoints;
 	struct qg_desk *desk;
 	char *model;
@@ -51,6 +52,7 @@ static void destroy(struct qg_cases *cases)
 	qg_message_destroy(cases->message);
 	free(cases->history);
 	json_decref(cases->state);
+	json_decref(cases->all);
 	qg_buf_finish(&cases->answers);
 	free(cases->answer);
 	free(cases->model);
@@ -63,7 +65,7 @@ static void destroy(struct qg_cases *cases)
 
 static const json_t *current(const struct qg_cases *cases)
 {
-	return json_array_get(cases->role->cases, cases->index);
+	return json_array_get(cases->all, cases->index);
 }
 
 /* A list, or one scalar in its place: the text at index, NULL behind the last. Numbers are text
@@ -112,7 +114,7 @@ static void report(struct qg_cases *cases, enum qg_case_outcome outcome, const c
 	*counter += 1;
 	struct qg_case result = {
 		.index = cases->index,
-		.total = json_array_size(cases->role->cases),
+		.total = json_array_size(cases->all),
 		.ask = ask != NULL ? ask : "",
 		.outcome = outcome,
 		.why = why,
@@ -261,7 +263,7 @@ static void begin_case(void *arg)
 		destroy(cases);
 		return;
 	}
-	while (cases->index < json_array_size(cases->role->cases)) {
+	while (cases->index < json_array_size(cases->all)) {
 		const char *why = leave_out(cases);
 		if (why == NULL) {
 			free(cases->history);
@@ -304,6 +306,7 @@ struct qg_cases *qg_cases_run(struct qg_loop *loop, struct qg_config *config,
 	cases->config = config != NULL ? qg_config_take(config) : NULL;
 	cases->bot = bot;
 	cases->role = qg_role_take(role);
+	cases->all = role->template->cases != NULL ? qg_tree_to_json(role->template->cases) : NULL;
 	cases->host = host;
 	cases->arg = arg;
 	cases->model = qg_str_copy(model);

@@ -131,8 +131,8 @@ static void quiet(struct qg_turn *turn, const struct qg_message *message, const 
 	}
 	char minutes[24];
 	snprintf(minutes, sizeof(minutes), "%lld",
-		(long long)((role->handover_quiet_ms + 59999) / 60000));
-	qg_state_set_quiet(turn, turn->now + role->handover_quiet_ms);
+		(long long)((role->template->handover_quiet_ms + 59999) / 60000));
+	qg_state_set_quiet(turn, turn->now + role->template->handover_quiet_ms);
 	qg_turn_say(turn, qg_role_words(role, "quiet_on", "minutes", minutes, NULL));
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <uchar.h>
 
+#include "shared.h"
 #include "text.h"
 #include "vars.h"
 
@@ -29,14 +30,19 @@ struct phrase {
 };
 
 struct entry {
-	char *question, *answer;
+	char *question, *answer; /* shared */
+};
+
+struct qg_faq_phrases {
+	struct phrase *items;
+	size_t count;
 };
 
 struct qg_faq {
 	struct entry *entries;
 	size_t entry_count;
-	struct phrase *phrases;
-	size_t phrase_count;
+	struct qg_faq_phrases *own;
+	const struct qg_faq_phrases *phrases; /* own, or the template's */
 };
 
 static int compare_bigrams(const void *a, const void *b)
@@ -147,35 +153,44 @@ static bool may_mean_the_same(const uint32_t *a, size_t a_count, const uint32_t 
 
 /* ---- loading ---- */
 
+void qg_faq_phrases_destroy(struct qg_faq_phrases *phrases)
+{
+	if (phrases == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < phrases->count; i++) {
+		free(phrases->items[i].codes);
+		free(phrases->items[i].bigrams);
+	}
+	free(phrases->items);
+	free(phrases);
+}
+
 void qg_faq_destroy(struct qg_faq *faq)
 {
 	if (faq == NULL) {
 		return;
 	}
 	for (size_t i = 0; i < faq->entry_count; i++) {
-		free(faq->entries[i].question);
-		free(faq->entries[i].answer);
+		qg_shared_drop(faq->entries[i].question);
+		qg_shared_drop(faq->entries[i].answer);
 	}
-	for (size_t i = 0; i < faq->phrase_count; i++) {
-		free(faq->phrases[i].codes);
-		free(faq->phrases[i].bigrams);
-	}
+	qg_faq_phrases_destroy(faq->own);
 	free(faq->entries);
-	free(faq->phrases);
 	free(faq);
 }
 
-static bool add_phrase(struct qg_faq *faq, const char *text, size_t entry)
+static bool add_phrase(struct qg_faq_phrases *phrases, const char *text, size_t entry)
 {
 	uint32_t codes[MAX_PHRASE];
 	size_t count = qg_text_strip(codes, qg_text_codes(text, codes, MAX_PHRASE));
 	if (count == 0) {
 		return true;
 	}
-	struct phrase *phrase = &faq->phrases[faq->phrase_count];
+	struct phrase *phrase = &phrases->items[phrases->count];
 	phrase->codes = malloc(count * sizeof(*codes));
 	phrase->bigrams = malloc(count * sizeof(*phrase->bigrams));
-	faq->phrase_count++; /* half-made ones are freed with the rest */
+	phrases->count++; /* half-made ones are freed with the rest */
 	if (phrase->codes == NULL || phrase->bigrams == NULL) {
 		return false;
 	}
@@ -186,60 +201,111 @@ static bool add_phrase(struct qg_faq *faq, const char *text, size_t entry)
 	return true;
 }
 
-static bool add_entry(struct qg_faq *faq, const struct qg_tree *tree, const json_t *values)
+/* The phrasings of an entry are a list, or one text in its place. */
+static size_t phrasings(const struct qg_tree *ask)
 {
-	const struct qg_tree *ask = qg_tree_get(tree, "ask"), *answer = qg_tree_get(tree, "answer");
-	size_t at = faq->entry_count++;
-	struct entry *entry = &faq->entries[at];
-	const struct qg_tree *first = ask->kind == QG_TREE_LIST ? ask->items[0] : ask;
-	entry->question = qg_vars_fill(first->text, values);
-	entry->answer = qg_vars_fill(answer->text, values);
-	if (entry->question == NULL || entry->answer == NULL) {
-		return false;
-	}
-	qg_str_trim(entry->answer);
-	for (size_t i = 0; i < (ask->kind == QG_TREE_LIST ? ask->count : 1); i++) {
-		const struct qg_tree *item = ask->kind == QG_TREE_LIST ? ask->items[i] : ask;
-		char *filled = qg_vars_fill(item->text, values);
-		bool added = filled != NULL && add_phrase(faq, filled, at);
-		free(filled);
-		if (!added) {
-			return false;
-		}
-	}
-	return true;
+	return ask->kind == QG_TREE_LIST ? ask->count : 1;
 }
 
-static size_t count_phrases(const struct qg_tree *tree)
+static const char *phrasing(const struct qg_tree *ask, size_t at)
+{
+	return ask->kind == QG_TREE_LIST ? ask->items[at]->text : ask->text;
+}
+
+static bool add_phrases(struct qg_faq_phrases *phrases, const struct qg_tree *ask,
+	const json_t *values, size_t entry)
+{
+	bool added = true;
+	for (size_t i = 0; added && i < phrasings(ask); i++) {
+		QG_AUTO(qg_str_free) char *filled = qg_vars_fill(phrasing(ask, i), values);
+		added = filled != NULL && add_phrase(phrases, filled, entry);
+	}
+	return added;
+}
+
+static bool is_list(const struct qg_tree *tree)
+{
+	return tree != NULL && tree->kind == QG_TREE_LIST;
+}
+
+static struct qg_faq_phrases *make_phrases(const struct qg_tree *tree, const json_t *values)
 {
 	size_t count = 0;
-	for (size_t i = 0; i < tree->count; i++) {
-		const struct qg_tree *ask = qg_tree_get(tree->items[i], "ask");
-		count += ask->kind == QG_TREE_LIST ? ask->count : 1;
+	for (size_t i = 0; is_list(tree) && i < tree->count; i++) {
+		count += phrasings(qg_tree_get(tree->items[i], "ask"));
 	}
-	return count;
+	struct qg_faq_phrases *phrases = calloc(1, sizeof(*phrases));
+	if (phrases == NULL) {
+		return NULL;
+	}
+	phrases->items = calloc(count + 1, sizeof(*phrases->items));
+	bool made = phrases->items != NULL;
+	for (size_t i = 0; made && is_list(tree) && i < tree->count; i++) {
+		made = add_phrases(phrases, qg_tree_get(tree->items[i], "ask"), values, i);
+	}
+	if (!made) {
+		qg_faq_phrases_destroy(phrases);
+		return NULL;
+	}
+	return phrases;
 }
 
-struct qg_faq *qg_faq_create(const struct qg_tree *tree, const json_t *values)
+struct qg_faq_phrases *qg_faq_phrases_create(const struct qg_tree *tree)
 {
-	struct qg_faq *faq = calloc(1, sizeof(*faq));
-	if (faq == NULL || tree == NULL || tree->kind != QG_TREE_LIST) {
-		return faq;
-	}
-	faq->entries = calloc(tree->count + 1, sizeof(*faq->entries));
-	faq->phrases = calloc(count_phrases(tree) + 1, sizeof(*faq->phrases));
-	if (faq->entries == NULL || faq->phrases == NULL) {
-		goto fail;
-	}
-	for (size_t i = 0; i < tree->count; i++) {
-		if (!add_entry(faq, tree->items[i], values)) {
-			goto fail;
+	return make_phrases(tree, NULL);
+}
+
+bool qg_faq_asks_alike(const struct qg_tree *tree)
+{
+	bool alike = true;
+	for (size_t i = 0; is_list(tree) && i < tree->count; i++) {
+		const struct qg_tree *ask = qg_tree_get(tree->items[i], "ask");
+		for (size_t k = 0; k < phrasings(ask); k++) {
+			alike &= strstr(phrasing(ask, k), "{{") == NULL;
 		}
 	}
+	return alike;
+}
+
+static char *share_filled(const char *text, const json_t *values)
+{
+	QG_AUTO(qg_str_free) char *filled = qg_vars_fill(text, values);
+	return filled != NULL ? qg_shared_take(qg_str_trim(filled)) : NULL;
+}
+
+static bool add_entry(struct qg_faq *faq, const struct qg_tree *tree, const json_t *values)
+{
+	struct entry *entry = &faq->entries[faq->entry_count++];
+	entry->question = share_filled(phrasing(qg_tree_get(tree, "ask"), 0), values);
+	entry->answer = share_filled(qg_tree_get(tree, "answer")->text, values);
+	return entry->question != NULL && entry->answer != NULL;
+}
+
+static bool fill(struct qg_faq *faq, const struct qg_tree *tree, const json_t *values)
+{
+	size_t count = is_list(tree) ? tree->count : 0;
+	faq->entries = calloc(count + 1, sizeof(*faq->entries));
+	bool filled = faq->entries != NULL;
+	for (size_t i = 0; filled && i < count; i++) {
+		filled = add_entry(faq, tree->items[i], values);
+	}
+	return filled;
+}
+
+struct qg_faq *qg_faq_create(
+	const struct qg_tree *tree, const json_t *values, const struct qg_faq_phrases *phrases)
+{
+	struct qg_faq *faq = calloc(1, sizeof(*faq));
+	if (faq == NULL) {
+		return NULL;
+	}
+	faq->own = phrases == NULL ? make_phrases(tree, values) : NULL;
+	faq->phrases = phrases != NULL ? phrases : faq->own;
+	if (faq->phrases == NULL || !fill(faq, tree, values)) {
+		qg_faq_destroy(faq);
+		return NULL;
+	}
 	return faq;
-fail:
-	qg_faq_destroy(faq);
-	return NULL;
 }
 
 static void check_ask(
@@ -311,8 +377,8 @@ struct qg_faq_match qg_faq_find(const struct qg_faq *faq, const char *question)
 	}
 	uint64_t bigrams[MAX_PHRASE];
 	make_bigrams(raw, count, bigrams);
-	for (size_t i = 0; i < faq->phrase_count; i++) {
-		const struct phrase *phrase = &faq->phrases[i];
+	for (size_t i = 0; i < faq->phrases->count; i++) {
+		const struct phrase *phrase = &faq->phrases->items[i];
 		bool equal = phrase->count == count &&
 			     memcmp(phrase->codes, raw, count * sizeof(*raw)) == 0;
 		double score =

@@ -3,11 +3,13 @@
 #define AGENTS_FAQ_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "qg/option.h"
 
 struct qg_faq;
+struct qg_faq_phrases; /* its questions, folded and counted */
 
 enum qg_faq_kind {
 	QG_FAQ_NONE,
@@ -23,9 +25,14 @@ struct qg_faq_match {
 	const char *answer;   /* borrowed */
 };
 
-/* tree: a checked faq.yaml, or NULL for none. {{names}} are filled from values. NULL for no
- * memory. */
-struct qg_faq *qg_faq_create(const struct qg_tree *tree, const json_t *values);
+/* The questions of a checked faq.yaml that names no {{variable}} in them: the same for all bots of a template. */
+struct qg_faq_phrases *qg_faq_phrases_create(const struct qg_tree *tree);
+void qg_faq_phrases_destroy(struct qg_faq_phrases *phrases);
+bool qg_faq_asks_alike(const struct qg_tree *tree);
+/* tree: a checked faq.yaml, or NULL for none. {{names}} are filled from values. phrases: of the same tree, and
+ * outlives the result; NULL: it makes its own. NULL for no memory. */
+struct qg_faq *qg_faq_create(
+	const struct qg_tree *tree, const json_t *values, const struct qg_faq_phrases *phrases);
 void qg_faq_destroy(struct qg_faq *faq);
 /* Checks the form of faq.yaml; variables are checked elsewhere. */
 void qg_faq_check(const struct qg_tree *tree, struct qg_problems *problems);

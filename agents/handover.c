@@ -65,7 +65,7 @@ static bool asks_for(const uint32_t *codes, size_t count, const char *keyword)
 
 bool qg_handover_wanted(const struct qg_turn *turn)
 {
-	const struct qg_strings *keywords = &turn->request.role->handover_keywords;
+	const struct qg_strings *keywords = &turn->request.role->template->handover_keywords;
 	for (size_t i = 0; i < turn->request.count; i++) {
 		const char *text = turn->request.messages[i]->text;
 		uint32_t codes[QG_TEXT_CODES];
@@ -95,9 +95,9 @@ void qg_handover_do(struct qg_turn *turn)
 						       : "handover_asker";
 	char minutes[24];
 	snprintf(minutes, sizeof(minutes), "%lld",
-		(long long)((role->handover_quiet_ms + 59999) / 60000));
+		(long long)((role->template->handover_quiet_ms + 59999) / 60000));
 	qg_turn_say(turn, qg_role_words(role, words, "minutes", minutes, NULL));
-	qg_state_set_quiet(turn, turn->now + role->handover_quiet_ms);
+	qg_state_set_quiet(turn, turn->now + role->template->handover_quiet_ms);
 	turn->handed_over = true;
 }
 
@@ -106,7 +106,8 @@ void qg_handover_miss(struct qg_turn *turn, bool counts)
 	const struct qg_role *role = turn->request.role;
 	int64_t misses = qg_json_int(turn->asker, "misses", 0) + (counts ? 1 : 0);
 	turn->missed = true;
-	if (counts && role->handover_misses > 0 && misses >= role->handover_misses) {
+	if (counts && role->template->handover_misses > 0 &&
+		misses >= role->template->handover_misses) {
 		if (misses > 1) {
 			qg_turn_say(turn, qg_role_words(role, "miss_again", NULL));
 		}

@@ -10,8 +10,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "qg/str.h"
+#include "shared.h"
 #include "terms.h"
 #include "text.h"
 
@@ -41,10 +43,12 @@ struct qg_postings {
 	double tokens;	       /* of an average section */
 	struct entry *entries; /* until sorted */
 	size_t entry_count, entry_room;
+	size_t term_count;
 	uint64_t *terms;  /* sorted */
 	uint32_t *starts; /* of each term's postings; one more than terms */
 	struct posting *postings;
-	size_t term_count;
+	void *pages; /* that hold the three; NULL: none */
+	size_t page_bytes;
 };
 
 static uint64_t hash(const char *term, size_t size) /* FNV-1a */
@@ -71,19 +75,28 @@ struct qg_postings *qg_postings_create(size_t sections)
 	return postings;
 }
 
+static void drop_texts(struct qg_posted_section *section)
+{
+	qg_shared_drop(section->title);
+	qg_shared_drop(section->heading);
+	qg_shared_drop(section->text);
+	qg_shared_drop(section->folded);
+	*section = (struct qg_posted_section){0};
+}
+
 void qg_postings_destroy(struct qg_postings *postings)
 {
 	if (postings == NULL) {
 		return;
 	}
 	for (size_t i = 0; i < postings->section_count; i++) {
-		free(postings->sections[i].title);
+		drop_texts(&postings->sections[i]);
 	}
 	free(postings->sections);
 	free(postings->entries);
-	free(postings->terms);
-	free(postings->starts);
-	free(postings->postings);
+	if (postings->pages != NULL) {
+		munmap(postings->pages, postings->page_bytes);
+	}
 	free(postings);
 }
 
@@ -125,16 +138,15 @@ static enum qg_status add_texts(
 {
 	QG_AUTO(qg_str_free) char *whole = qg_str_printf("%s\n%s\n%s", title, heading, text);
 	QG_AUTO(qg_str_free) char *folded = whole != NULL ? qg_text_folded(whole) : NULL;
-	size_t sizes[] = {strlen(title) + 1, strlen(heading) + 1, strlen(text) + 1,
-		folded != NULL ? strlen(folded) + 1 : 0};
-	char *bytes = folded != NULL ? malloc(sizes[0] + sizes[1] + sizes[2] + sizes[3]) : NULL;
-	if (bytes == NULL) {
+	section->title = qg_shared_take(title);
+	section->heading = qg_shared_take(heading);
+	section->text = qg_shared_take(text);
+	section->folded = qg_shared_take(folded);
+	if (section->title == NULL || section->heading == NULL || section->text == NULL ||
+		section->folded == NULL) {
+		drop_texts(section);
 		return QG_NO_MEMORY;
 	}
-	section->title = memcpy(bytes, title, sizes[0]);
-	section->heading = memcpy(section->title + sizes[0], heading, sizes[1]);
-	section->text = memcpy(section->heading + sizes[1], text, sizes[2]);
-	section->folded = memcpy(section->text + sizes[2], folded, sizes[3]);
 	return QG_OK;
 }
 
@@ -190,6 +202,24 @@ static void merge_entries(struct qg_postings *postings)
 	postings->entry_count = kept;
 }
 
+/* Pages of its own, which the system has back when the handbook rests: between a heap's other blocks they would stay. */
+static bool make_pages(struct qg_postings *postings)
+{
+	size_t terms = postings->term_count + 1, kept = postings->entry_count + 1;
+	size_t bytes = terms * (sizeof(*postings->terms) + sizeof(*postings->starts)) +
+		       kept * sizeof(*postings->postings);
+	void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED) {
+		return false;
+	}
+	postings->pages = pages;
+	postings->page_bytes = bytes;
+	postings->terms = pages;
+	postings->starts = (uint32_t *)(postings->terms + terms);
+	postings->postings = (struct posting *)(postings->starts + terms);
+	return true;
+}
+
 static void lay_out(struct qg_postings *postings)
 {
 	size_t terms = 0;
@@ -216,11 +246,7 @@ enum qg_status qg_postings_sort(struct qg_postings *postings)
 		qsort(postings->entries, all, sizeof(*postings->entries), compare_entries);
 	}
 	merge_entries(postings);
-	size_t terms = postings->term_count, kept = postings->entry_count;
-	postings->terms = malloc((terms + 1) * sizeof(*postings->terms));
-	postings->starts = malloc((terms + 1) * sizeof(*postings->starts));
-	postings->postings = malloc((kept + 1) * sizeof(*postings->postings));
-	if (postings->terms == NULL || postings->starts == NULL || postings->postings == NULL) {
+	if (!make_pages(postings)) {
 		return QG_NO_MEMORY;
 	}
 	lay_out(postings);

@@ -11,7 +11,7 @@
 
 struct qg_postings;
 
-/* A section; all are parts of one allocation that begins with title. */
+/* A section; its texts are shared. */
 struct qg_posted_section {
 	char *title, *heading, *text;
 	char *folded;  /* of the three, as questions are */

@@ -2,7 +2,9 @@
  *
  * Reading files, parsing and indexing run in the pool on copies of what the bot says, because the
  * config it came from may be gone before they are done. A role never changes afterwards; a reload
- * makes another one, and turns keep theirs. */
+ * makes another one, and turns keep theirs. Whoever opens a bot that is open, or being opened, gets
+ * the same role: a gateway and a worker in one process have one. What does not come from the bot
+ * itself is the template's, or shared with other roles of the same text. */
 #include "role_parts.h"
 
 #include <stdarg.h>
@@ -10,40 +12,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/clock.h"
 #include "qg/json.h"
-#include "template.h"
+#include "shared.h"
 #include "vars.h"
 #include "words.h"
 
 #define WORDS_SIZE 512
 #define MAX_SUGGESTED 4096
+#define REST_MS (10 * 60 * 1000)
+#define REST_MOST 16 /* handbooks let go in one turn of the loop */
 
 struct opening { /* one qg_role_open() */
 	char *bot, *template_id, *language, *config_dir, *data_dir;
 	json_t *answers, *overrides;
 	struct qg_strings knowledge;
+	char *fingerprint;
+	struct qg_list link;  /* among those under way */
 	struct qg_role *role; /* the outcome */
 	char words[WORDS_SIZE];
+	struct waiter *waiters;
+};
+
+struct waiter { /* one who asked for it */
+	struct waiter *next;
 	void (*ready)(void *arg, struct qg_role *role, const char *words);
 	void *arg;
 };
+
+/* Of the loop's thread. */
+static struct qg_list roles = {&roles, &roles}, openings = {&openings, &openings};
 
 static void destroy(struct qg_role *role)
 {
 	if (role == NULL) {
 		return;
 	}
+	qg_list_remove(&role->link);
 	qg_search_close(role->search);
 	qg_faq_destroy(role->faq);
 	qg_strings_finish(&role->suggestions);
-	qg_strings_finish(&role->handover_keywords);
 	json_decref(role->values);
 	json_decref(role->words);
-	json_decref(role->cases);
-	free(role->bot);
+	free(role->fingerprint);
+	free(role->data_dir);
 	free(role->title);
 	free(role->greeting);
-	free(role->system);
+	qg_shared_drop(role->system);
 	free(role);
 }
 
@@ -57,6 +72,18 @@ void qg_role_release(struct qg_role *role)
 {
 	if (role != NULL && --role->references == 0) {
 		destroy(role);
+	}
+}
+
+void qg_roles_rest(void)
+{
+	uint64_t now = qg_clock_mono(), since = now > REST_MS ? now - REST_MS : 0;
+	unsigned rested = 0;
+	QG_LIST_FOR_EACH (item, &roles) {
+		rested += qg_search_rest(QG_CONTAINER(item, struct qg_role, link)->search, since);
+		if (rested == REST_MOST) {
+			break;
+		}
 	}
 }
 
@@ -104,20 +131,16 @@ static bool fill_strings(
 	return true;
 }
 
-static bool fill_texts(struct qg_role *role, struct qg_template *template)
+static bool fill_texts(struct qg_role *role)
 {
+	const struct qg_template *template = role->template;
 	role->title = qg_vars_fill(template->name, role->values);
 	if (role->title == NULL ||
 		json_object_set_new(role->values, "bot", json_string(role->title)) != 0) {
 		return false;
 	}
 	role->greeting = qg_vars_fill(template->greeting, role->values);
-	role->handover_keywords = template->handover_keywords; /* moved */
-	template->handover_keywords = (struct qg_strings){0};
-	role->handover_misses = template->handover_misses;
-	role->handover_quiet_ms = template->handover_quiet_ms;
-	role->cases = template->cases != NULL ? qg_tree_to_json(template->cases) : NULL;
-	role->faq = qg_faq_create(template->faq, role->values);
+	role->faq = qg_faq_create(template->faq, role->values, template->phrases);
 	return role->greeting != NULL && role->faq != NULL &&
 	       fill_strings(&template->suggestions, role->values, &role->suggestions);
 }
@@ -145,8 +168,7 @@ static enum qg_status add_documents(
 	return status;
 }
 
-static bool make_search(struct opening *opening, struct qg_role *role,
-	const struct qg_template *template, struct qg_problems *problems)
+static bool make_search(struct opening *opening, struct qg_role *role, struct qg_problems *problems)
 {
 	struct qg_knowledge own = {0};
 	for (size_t i = 0; i < opening->knowledge.count; i++) {
@@ -155,8 +177,9 @@ static bool make_search(struct opening *opening, struct qg_role *role,
 	struct qg_sections sections = {0};
 	/* The owner's handbook first: between equals it wins. */
 	enum qg_status status = add_documents(&sections, &own, role->values);
-	status = status == QG_OK ? add_documents(&sections, &template->knowledge, role->values)
-				 : status;
+	status = status == QG_OK
+			 ? add_documents(&sections, &role->template->knowledge, role->values)
+			 : status;
 	qg_knowledge_finish(&own);
 	if (status != QG_OK || problems->errors > 0) {
 		snprintf(opening->words, WORDS_SIZE, "the knowledge: %s", qg_status_text(status));
@@ -172,33 +195,41 @@ static bool make_search(struct opening *opening, struct qg_role *role,
 
 /* ---- opening, in the pool ---- */
 
+static bool make_prompt(struct qg_role *role)
+{
+	const char *written = role->template->prompt;
+	QG_AUTO(qg_str_free)
+	char *prompt = qg_vars_fill(written != NULL ? written : "", role->values);
+	QG_AUTO(qg_str_free)
+	char *system =
+		prompt != NULL ? qg_prompt_system(prompt, qg_search_digest(role->search)) : NULL;
+	role->system = qg_shared_take(system);
+	if (role->system == NULL) {
+		return false;
+	}
+	qg_tokens_add(&role->system_tokens, role->system, strlen(role->system));
+	role->system_tokens.rest += 100 * QG_TOKENS_PER_MESSAGE;
+	return true;
+}
+
 static struct qg_role *make_role(
-	struct opening *opening, struct qg_template *template, struct qg_problems *problems)
+	struct opening *opening, const struct qg_template *template, struct qg_problems *problems)
 {
 	struct qg_role *role = calloc(1, sizeof(*role));
 	if (role == NULL) {
 		return NULL;
 	}
-	role->references = 1;
-	role->bot = qg_str_copy(opening->bot);
+	role->references = 1; /* the opening's */
+	qg_list_init(&role->link);
+	role->template = template;
 	role->words =
 		qg_words_load(opening->config_dir, opening->language, opening->overrides, problems);
 	role->values = make_values(template, role->words, opening->answers);
-	if (role->bot == NULL || role->values == NULL || role->words == NULL ||
-		!fill_texts(role, template) || !make_search(opening, role, template, problems)) {
+	if (role->values == NULL || role->words == NULL || !fill_texts(role) ||
+		!make_search(opening, role, problems) || !make_prompt(role)) {
 		destroy(role);
 		return NULL;
 	}
-	QG_AUTO(qg_str_free)
-	char *prompt = qg_vars_fill(template->prompt != NULL ? template->prompt : "", role->values);
-	role->system =
-		prompt != NULL ? qg_prompt_system(prompt, qg_search_digest(role->search)) : NULL;
-	if (role->system == NULL) {
-		destroy(role);
-		return NULL;
-	}
-	qg_tokens_add(&role->system_tokens, role->system, strlen(role->system));
-	role->system_tokens.rest += 100 * QG_TOKENS_PER_MESSAGE;
 	return role;
 }
 
@@ -217,6 +248,9 @@ static void say_problem(struct opening *opening, const struct qg_problems *probl
 static void run(void *arg, unsigned thread_index)
 {
 	struct opening *opening = arg;
+	if (opening->role != NULL) {
+		return; /* it is there already */
+	}
 	snprintf(opening->words, WORDS_SIZE, "out of memory");
 	QG_AUTO(qg_str_free)
 	char *folder = qg_template_find(opening->config_dir, opening->template_id);
@@ -227,18 +261,24 @@ static void run(void *arg, unsigned thread_index)
 	}
 	struct qg_problems problems;
 	qg_problems_init(&problems);
-	struct qg_template *template = qg_template_load(folder, &problems);
-	if (template != NULL && problems.errors == 0) {
+	const struct qg_template *template = qg_template_shared(folder, &problems);
+	if (template != NULL) {
 		opening->role = make_role(opening, template, &problems);
 	}
 	say_problem(opening, &problems);
-	qg_template_destroy(template);
 	qg_problems_finish(&problems);
 }
 
 static void finish(struct opening *opening)
 {
+	qg_list_remove(&opening->link);
+	while (opening->waiters != NULL) {
+		struct waiter *told = opening->waiters;
+		opening->waiters = told->next;
+		free(told);
+	}
 	free(opening->bot);
+	free(opening->fingerprint);
 	free(opening->template_id);
 	free(opening->language);
 	free(opening->config_dir);
@@ -246,19 +286,71 @@ static void finish(struct opening *opening)
 	json_decref(opening->answers);
 	json_decref(opening->overrides);
 	qg_strings_finish(&opening->knowledge);
+	qg_role_release(opening->role);
 	free(opening);
 }
 
+/* Where others look for it. */
+static void enter(struct opening *opening)
+{
+	struct qg_role *role = opening->role;
+	role->fingerprint = opening->fingerprint; /* moved */
+	role->data_dir = opening->data_dir;
+	opening->fingerprint = opening->data_dir = NULL;
+	qg_list_add(&roles, &role->link);
+}
+
+/* Back on the loop. From here on nobody joins: who asks later finds the role itself. */
 static void done(void *arg)
 {
 	struct opening *opening = arg;
-	opening->ready(opening->arg, opening->role, opening->role != NULL ? NULL : opening->words);
+	struct qg_role *role = opening->role;
+	qg_list_remove(&opening->link);
+	if (role != NULL && role->fingerprint == NULL) {
+		enter(opening);
+	}
+	for (struct waiter *waiter = opening->waiters; waiter != NULL; waiter = waiter->next) {
+		waiter->ready(waiter->arg, role != NULL ? qg_role_take(role) : NULL,
+			role != NULL ? NULL : opening->words);
+	}
 	finish(opening);
+}
+
+/* ---- opening, on the loop ---- */
+
+static bool is_of(const char *fingerprint, const char *data_dir, const struct qg_bot_config *bot,
+	const char *wanted_dir)
+{
+	return bot->fingerprint[0] != '\0' && strcmp(fingerprint, bot->fingerprint) == 0 &&
+	       qg_str_equal(data_dir, wanted_dir);
+}
+
+static struct opening *find_opening(const struct qg_bot_config *bot, const char *data_dir)
+{
+	QG_LIST_FOR_EACH (item, &openings) {
+		struct opening *opening = QG_CONTAINER(item, struct opening, link);
+		if (is_of(opening->fingerprint, opening->data_dir, bot, data_dir)) {
+			return opening;
+		}
+	}
+	return NULL;
+}
+
+static struct qg_role *find_role(const struct qg_bot_config *bot, const char *data_dir)
+{
+	QG_LIST_FOR_EACH (item, &roles) {
+		struct qg_role *role = QG_CONTAINER(item, struct qg_role, link);
+		if (is_of(role->fingerprint, role->data_dir, bot, data_dir)) {
+			return role;
+		}
+	}
+	return NULL;
 }
 
 static bool copy_bot(struct opening *opening, const struct qg_bot_config *bot)
 {
 	opening->bot = qg_str_copy(bot->name);
+	opening->fingerprint = qg_str_copy(bot->fingerprint);
 	opening->template_id = qg_str_copy(bot->template_id);
 	opening->language = qg_str_copy(bot->language);
 	opening->answers = bot->answers != NULL ? json_deep_copy(bot->answers) : json_object();
@@ -268,27 +360,61 @@ static bool copy_bot(struct opening *opening, const struct qg_bot_config *bot)
 			return false;
 		}
 	}
-	return opening->bot != NULL && opening->template_id != NULL && opening->answers != NULL;
+	return opening->bot != NULL && opening->fingerprint != NULL &&
+	       opening->template_id != NULL && opening->answers != NULL;
+}
+
+/* there: the role it is about, where it is open. */
+static struct opening *create(const struct qg_bot_config *bot, const char *config_dir,
+	const char *data_dir, struct qg_role *there)
+{
+	struct opening *opening = calloc(1, sizeof(*opening));
+	if (opening == NULL) {
+		return NULL;
+	}
+	qg_list_init(&opening->link);
+	opening->role = there != NULL ? qg_role_take(there) : NULL;
+	opening->config_dir = qg_str_copy(config_dir);
+	opening->data_dir = qg_str_copy(data_dir);
+	if (!copy_bot(opening, bot) || (opening->config_dir == NULL && config_dir != NULL) ||
+		(opening->data_dir == NULL && data_dir != NULL)) {
+		finish(opening);
+		return NULL;
+	}
+	return opening;
+}
+
+static void add_waiter(struct opening *opening, struct waiter *added)
+{
+	struct waiter **last = &opening->waiters;
+	while (*last != NULL) {
+		last = &(*last)->next;
+	}
+	*last = added;
 }
 
 enum qg_status qg_role_open(struct qg_loop *loop, const struct qg_bot_config *bot,
 	const char *config_dir, const char *data_dir,
 	void (*ready)(void *arg, struct qg_role *role, const char *words), void *arg)
 {
-	struct opening *opening = calloc(1, sizeof(*opening));
-	if (opening == NULL) {
+	struct opening *opening = find_opening(bot, data_dir);
+	struct waiter *waiter = malloc(sizeof(*waiter));
+	bool joins = opening != NULL;
+	if (waiter != NULL && !joins) {
+		opening = create(bot, config_dir, data_dir, find_role(bot, data_dir));
+	}
+	if (waiter == NULL || opening == NULL) {
+		free(waiter);
 		return QG_NO_MEMORY;
 	}
-	opening->ready = ready;
-	opening->arg = arg;
-	opening->config_dir = qg_str_copy(config_dir);
-	opening->data_dir = qg_str_copy(data_dir);
-	bool copied = copy_bot(opening, bot) &&
-		      (opening->config_dir != NULL || config_dir == NULL) &&
-		      (opening->data_dir != NULL || data_dir == NULL);
-	if (!copied || qg_loop_work(loop, run, done, opening) == NULL) {
+	*waiter = (struct waiter){.ready = ready, .arg = arg};
+	add_waiter(opening, waiter);
+	if (!joins && qg_loop_work(loop, run, done, opening) == NULL) {
 		finish(opening);
-		return copied ? QG_BUSY : QG_NO_MEMORY;
+		return QG_BUSY;
+	}
+	if (!joins) {
+		qg_list_add(&openings, &opening->link);
 	}
 	return QG_OK;
 }

@@ -6,24 +6,26 @@
 #include <stdint.h>
 
 #include "faq.h"
+#include "qg/list.h"
 #include "qg/role.h"
 #include "search.h"
+#include "template.h"
 #include "tokens.h"
 
 struct qg_role {
 	unsigned
 		references; /* counted on the loop's thread; all else never changes after opening */
-	char *bot, *title, *greeting;
+	struct qg_list link;	      /* among those that are open */
+	char *fingerprint, *data_dir; /* what it was made of, and where; "": nobody knows */
+	const struct qg_template *template;
+	char *title, *greeting;
 	struct qg_strings suggestions;
 	json_t *values; /* of the interview: "" where the owner left one empty; and "bot" */
 	json_t *words;
 	struct qg_faq *faq;
 	struct qg_search *search;
-	char *system; /* how a prompt begins: the same bytes for every turn */
+	char *system; /* how a prompt begins: the same bytes for every turn; shared */
 	struct qg_token_count system_tokens;
-	struct qg_strings handover_keywords;
-	int64_t handover_misses, handover_quiet_ms;
-	json_t *cases; /* golden questions as written, or NULL */
 };
 
 /* "a、b、c" of the suggestions, as sentences show them. Yours to free. */

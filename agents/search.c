@@ -380,6 +380,9 @@ enum qg_status qg_search_find(struct qg_search *search, unsigned thread_index, c
 	struct candidate candidates[CANDIDATES] = {0};
 	size_t count = 0;
 	enum qg_status status = read_candidates(search, &terms, question, candidates, &count);
+	if (terms.memory != NULL) {
+		qg_search_unload(search);
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (found.count < QG_FOUND_MAX && candidates[i].coverage >= NEAR_COVERAGE) {
 			found.answers |= found.count == 0 && candidates[i].answers;

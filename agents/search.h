@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "knowledge.h"
 #include "qg/status.h"
@@ -25,9 +26,9 @@ struct qg_found {
 	bool answers; /* the first covers the question well enough to be quoted; else they are only near */
 };
 
-/* The index of these sections in folder/<name>-<digest>.db, made if it is not there, opened by the
- * pool threads when they first search; folder NULL: in memory. NULL with words (128 bytes). In a
- * pool thread. Takes sections, always (zeroes it). */
+/* A short handbook is kept in memory; the index of a longer one in folder/<name>-<digest>.db, made if it is not
+ * there, opened by the pool threads when they first search; folder NULL: all in memory. NULL with words (128 bytes).
+ * In a pool thread. Takes sections, always (zeroes it). */
 struct qg_search *qg_search_open(
 	const char *folder, const char *name, struct qg_sections *sections, char *words);
 /* When no search runs any more. Any thread. */
@@ -39,6 +40,9 @@ bool qg_search_is_quick(struct qg_search *search);
  * read. */
 QG_MUST_CHECK enum qg_status qg_search_find(struct qg_search *search, unsigned thread_index,
 	const char *question, struct qg_found *found_out);
+/* Forgets what a search can make again, where nobody has searched since that time (mono ms); whether there was any.
+ * Any thread; does not wait. */
+bool qg_search_rest(struct qg_search *search, uint64_t since);
 void qg_found_finish(struct qg_found *found);
 /* The headings of all sections, one a line, as a digest for a prompt; at most limit bytes.
  * Borrowed. */

@@ -1,9 +1,11 @@
-/* search_open.c - an index opened: its headings in memory, at the first search the rest of a small one, and for a
- * large one a connection a pool thread.
+/* search_open.c - an index opened: the sections of a short handbook kept, those of any other in a file; at the first
+ * search the postings of a small one, and for a large one a connection a pool thread.
  *
- * A bot that nobody asks costs no more than its headings. A connection belongs to the thread that opened it, so
- * that searches need no lock among them. Where there is no folder, or none that can be written, the sections stay
- * in memory, and of a large handbook each thread fills an index there: slower to begin, and a bot that answers. */
+ * Most handbooks are short and for the most part their template's: kept as shared texts they cost a bot next to
+ * nothing, and a thousand bots start without making a thousand files. Of the others a bot that nobody asks costs no
+ * more than its headings. A connection belongs to the thread that opened it, so that searches need no lock among
+ * them. Where there is no folder, or none that can be written, the sections stay in memory too, and of a large
+ * handbook each thread fills an index there: slower to begin, and a bot that answers. */
 #include "search_parts.h"
 
 #include <stdio.h>
@@ -12,13 +14,14 @@
 #include <unistd.h>
 
 #include "index.h"
+#include "qg/clock.h"
 #include "qg/log.h"
+#include "shared.h"
 #include "text.h"
 
 #define MAX_DIGEST (12 * 1024)
 #define MAX_HEADINGS 5000
 #define WORDS_SIZE 128
-#define QUICK_SECTIONS 400 /* the longest question takes a quarter of a millisecond */
 
 bool qg_heading_read(struct qg_heading *heading, const char *text)
 {
@@ -69,8 +72,48 @@ static bool read_headings(struct qg_search *search, const struct qg_sections *se
 			i < most && qg_heading_read(heading, sections->items[i].heading);
 		add_to_digest(&digest, sections, i);
 	}
-	search->digest = qg_buf_steal(&digest);
+	search->digest = qg_shared_take(digest.data);
+	qg_buf_finish(&digest);
+	struct qg_heading *fitting =
+		realloc(search->headings, (search->heading_count + 1) * sizeof(*search->headings));
+	search->headings = fitting != NULL ? fitting : search->headings;
 	return search->digest != NULL;
+}
+
+static void share(char **text, bool *shared)
+{
+	char *one = qg_shared_take(*text);
+	free(*text);
+	*text = one;
+	*shared &= one != NULL;
+}
+
+/* Moves the sections here, each text shared. */
+static bool keep(struct qg_search *search, struct qg_sections *sections)
+{
+	bool kept = true;
+	for (size_t i = 0; i < sections->count; i++) {
+		share(&sections->items[i].title, &kept);
+		share(&sections->items[i].heading, &kept);
+		share(&sections->items[i].text, &kept);
+	}
+	struct qg_section *fitting =
+		realloc(sections->items, (sections->count + 1) * sizeof(*fitting));
+	search->sections =
+		(struct qg_sections){fitting != NULL ? fitting : sections->items, sections->count};
+	*sections = (struct qg_sections){0};
+	return kept;
+}
+
+static void drop_kept(struct qg_sections *sections)
+{
+	for (size_t i = 0; i < sections->count; i++) {
+		qg_shared_drop(sections->items[i].title);
+		qg_shared_drop(sections->items[i].heading);
+		qg_shared_drop(sections->items[i].text);
+	}
+	free(sections->items);
+	*sections = (struct qg_sections){0};
 }
 
 struct qg_search *qg_search_open(
@@ -89,14 +132,15 @@ struct qg_search *qg_search_open(
 	search->lock = -1;
 	search->section_count = sections->count;
 	search->loads = sections->count <= QG_POSTINGS_SECTIONS;
-	search->path =
-		folder != NULL ? qg_index_open(folder, name, sections, &search->lock, words) : NULL;
-	if (folder != NULL && search->path == NULL) {
+	bool files = folder != NULL && sections->count > QG_SEARCH_KEPT;
+	search->path = files ? qg_index_open(folder, name, sections, &search->lock, words) : NULL;
+	if (files && search->path == NULL) {
 		qg_log_warn(name, "knowledge index: %s; kept in memory instead", words);
 	}
-	if (search->path == NULL) {
-		search->sections = *sections; /* moved */
-		*sections = (struct qg_sections){0};
+	if (search->path == NULL && !keep(search, sections)) {
+		snprintf(words, WORDS_SIZE, "out of memory");
+		qg_search_close(search);
+		return NULL;
 	}
 	qg_sections_finish(sections);
 	return search;
@@ -123,12 +167,12 @@ void qg_search_close(struct qg_search *search)
 	if (search->path != NULL) {
 		close(search->lock);
 	}
-	qg_sections_finish(&search->sections);
+	drop_kept(&search->sections);
 	qg_postings_destroy(search->memory);
 	pthread_mutex_destroy(&search->loading);
 	free(search->path);
 	free(search->headings);
-	free(search->digest);
+	qg_shared_drop(search->digest);
 	free(search);
 }
 
@@ -185,22 +229,44 @@ static struct qg_postings *load(const struct qg_search *search)
 
 const struct qg_postings *qg_search_load(struct qg_search *search)
 {
-	if (search->memory != NULL) {
-		return search->memory;
-	}
 	pthread_mutex_lock(&search->loading);
 	if (search->memory == NULL && search->loads) {
 		search->memory = load(search);
 		search->loads =
 			search->memory != NULL; /* once: the file answers, or fails, instead */
 	}
+	const struct qg_postings *memory = search->memory;
+	search->readers += memory != NULL;
+	search->read_at = qg_clock_mono();
 	pthread_mutex_unlock(&search->loading);
-	return search->memory;
+	return memory;
+}
+
+void qg_search_unload(struct qg_search *search)
+{
+	pthread_mutex_lock(&search->loading);
+	search->readers--;
+	pthread_mutex_unlock(&search->loading);
+}
+
+bool qg_search_rest(struct qg_search *search, uint64_t since)
+{
+	struct qg_postings *gone = NULL;
+	if (search->memory == NULL || pthread_mutex_trylock(&search->loading) != 0) {
+		return false;
+	}
+	if (search->readers == 0 && search->read_at < since) {
+		gone = search->memory;
+		search->memory = NULL;
+	}
+	pthread_mutex_unlock(&search->loading);
+	qg_postings_destroy(gone);
+	return gone != NULL;
 }
 
 bool qg_search_is_quick(struct qg_search *search)
 {
-	return search->section_count <= QUICK_SECTIONS && search->memory != NULL;
+	return search->section_count <= QG_SEARCH_KEPT && search->memory != NULL;
 }
 
 /* ---- a large one in its file ---- */

@@ -4,6 +4,8 @@
  * sees everything at once. Nothing is filled here: one template serves many bots. */
 #include "template.h"
 
+#include <dirent.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +16,8 @@
 #include "vars.h"
 
 #define MAX_PROMPT (64 * 1024)
+#define MAX_FILES (1024 * 1024) /* bytes that name a template's */
+#define MAX_DEPTH 8
 
 /* Filled by the program and no question of the interview. */
 static const char *const built_in[] = {"bot"};
@@ -65,6 +69,7 @@ void qg_template_destroy(struct qg_template *template)
 	free(template->prompt);
 	qg_tree_destroy(template->root);
 	qg_tree_destroy(template->faq);
+	qg_faq_phrases_destroy(template->phrases);
 	qg_tree_destroy(template->cases);
 	free(template);
 }
@@ -185,6 +190,9 @@ struct qg_template *qg_template_load(const char *folder, struct qg_problems *pro
 	template->cases = read_yaml(folder, "cases.yaml", problems);
 	qg_template_check_cases(template->cases, problems);
 	read_texts(template, folder, problems);
+	if (problems->errors == 0 && qg_faq_asks_alike(template->faq)) {
+		template->phrases = qg_faq_phrases_create(template->faq);
+	}
 	return template;
 }
 
@@ -193,52 +201,113 @@ void qg_template_check(const char *folder, struct qg_problems *problems)
 	qg_template_destroy(qg_template_load(folder, problems));
 }
 
-/* ---- the trees the config borrows ---- */
+/* ---- read once ---- */
+
+/* What lies in the folder, by name, size and time of change. */
+static void describe(const char *path, unsigned depth, struct qg_buf *out)
+{
+	struct stat info;
+	struct dirent **entries = NULL;
+	if (depth > MAX_DEPTH || stat(path, &info) != 0) {
+		return;
+	}
+	qg_buf_printf(out, "%s %lld %lld.%09ld %lld\n", path, (long long)info.st_size,
+		(long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, (long long)info.st_ino);
+	int count = S_ISDIR(info.st_mode) ? scandir(path, &entries, NULL, alphasort) : 0;
+	for (int i = 0; i < count; i++) {
+		QG_AUTO(qg_str_free) char *inner = qg_str_printf("%s/%s", path, entries[i]->d_name);
+		if (inner != NULL && entries[i]->d_name[0] != '.') {
+			describe(inner, depth + 1, out);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+}
 
 struct cached {
 	char *folder;
+	char *files; /* as describe() has them */
 	struct timespec changed;
 	off_t size;
-	struct qg_tree *root;
+	struct qg_template *template;
 	struct cached *next;
 };
 
+/* Templates stay for the life of the process: configs and roles borrow them, and one seldom changes. */
 static struct cached *cache;
+static pthread_mutex_t cache_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Trees stay for the life of the process: a config borrows them, and a template seldom changes.
- * Loop thread. */
-const struct qg_tree *qg_template_tree(const char *folder, struct qg_problems *problems)
+/* files NULL: it is enough that template.yaml is the same. */
+static const struct qg_template *find(
+	const char *folder, const char *files, const struct stat *info)
+{
+	for (const struct cached *item = cache; item != NULL; item = item->next) {
+		if (strcmp(item->folder, folder) == 0 &&
+			(files != NULL ? strcmp(item->files, files) == 0
+				       : same_time(&item->changed, &info->st_mtim) &&
+						 item->size == info->st_size)) {
+			return item->template;
+		}
+	}
+	return NULL;
+}
+
+static const struct qg_template *read_new(const char *folder, const char *files,
+	const struct stat *info, struct qg_problems *problems)
+{
+	unsigned errors = problems->errors;
+	struct qg_template *template = qg_template_load(folder, problems);
+	struct cached *item = calloc(1, sizeof(*item));
+	char *name = qg_str_copy(folder), *described = qg_str_copy(files);
+	if (template == NULL || item == NULL || name == NULL || described == NULL ||
+		problems->errors > errors) {
+		qg_template_destroy(template);
+		free(item);
+		free(name);
+		free(described);
+		return NULL;
+	}
+	*item = (struct cached){name, described, info->st_mtim, info->st_size, template, cache};
+	cache = item;
+	return template;
+}
+
+static const struct qg_template *find_or_read(
+	const char *folder, bool whole, struct qg_problems *problems)
 {
 	QG_AUTO(qg_str_free) char *path = qg_str_printf("%s/template.yaml", folder);
+	QG_AUTO(qg_buf_finish) struct qg_buf files;
 	struct stat info;
 	if (path == NULL || stat(path, &info) != 0) {
 		qg_problem_error_at(problems, folder, 0, 0, "holds no template.yaml");
 		return NULL;
 	}
-	for (struct cached *item = cache; item != NULL; item = item->next) {
-		if (strcmp(item->folder, folder) == 0 && same_time(&item->changed, &info.st_mtim) &&
-			item->size == info.st_size) {
-			return item->root;
-		}
+	qg_buf_init(&files, MAX_FILES);
+	pthread_mutex_lock(&cache_lock);
+	const struct qg_template *template = whole ? NULL : find(folder, NULL, &info);
+	if (template == NULL) {
+		describe(folder, 0, &files);
+		template = files.size > 0 ? find(folder, files.data, &info) : NULL;
 	}
-	unsigned errors = problems->errors;
-	struct qg_template *template = qg_template_load(folder, problems);
-	struct cached *item = calloc(1, sizeof(*item));
-	char *copy = qg_str_copy(folder);
-	if (template == NULL || item == NULL || copy == NULL || problems->errors > errors) {
-		qg_template_destroy(template);
-		free(item);
-		free(copy);
-		return NULL;
+	if (template == NULL && files.size > 0) {
+		template = read_new(folder, files.data, &info, problems);
 	}
-	*item = (struct cached){copy, info.st_mtim, info.st_size, template->root, cache};
-	template->root = NULL; /* moved */
-	qg_template_destroy(template);
-	cache = item;
-	return item->root;
+	pthread_mutex_unlock(&cache_lock);
+	return template;
+}
+
+const struct qg_template *qg_template_shared(const char *folder, struct qg_problems *problems)
+{
+	return find_or_read(folder, true, problems);
+}
+
+const struct qg_tree *qg_template_tree(const char *folder, struct qg_problems *problems)
+{
+	const struct qg_template *template = find_or_read(folder, false, problems);
+	return template != NULL ? template->root : NULL;
 }

@@ -9,12 +9,13 @@
 
 /* All borrowed from the trees inside, or owned. */
 struct qg_template {
-	struct qg_tree *root;	       /* template.yaml */
-	struct qg_tree *faq;	       /* faq.yaml; NULL without */
-	struct qg_tree *cases;	       /* cases.yaml; NULL without */
-	char *prompt;		       /* prompt.md */
-	struct qg_knowledge knowledge; /* knowledge, one entry a file */
-	struct qg_strings variables;   /* keys of the interview, and built-ins */
+	struct qg_tree *root;		/* template.yaml */
+	struct qg_tree *faq;		/* faq.yaml; NULL without */
+	struct qg_faq_phrases *phrases; /* its questions; NULL where bots differ in them */
+	struct qg_tree *cases;		/* cases.yaml; NULL without */
+	char *prompt;			/* prompt.md */
+	struct qg_knowledge knowledge;	/* knowledge, one entry a file */
+	struct qg_strings variables;	/* keys of the interview, and built-ins */
 	/* template.yaml, scalars and lists */
 	char *id, *name, *industry, *version, *summary, *greeting, *model_tier;
 	struct qg_strings suggestions, mask, team;
@@ -27,6 +28,9 @@ struct qg_template {
  * never NULL but for no memory or no template.yaml. Any thread. */
 struct qg_template *qg_template_load(const char *folder, struct qg_problems *problems);
 void qg_template_destroy(struct qg_template *template);
+/* The template as it is on disk now, read once for all its bots; NULL with its errors added. Borrowed for the life
+ * of the process. Any thread. */
+const struct qg_template *qg_template_shared(const char *folder, struct qg_problems *problems);
 
 /* template_check.c: the parts of template.yaml and cases.yaml with an own form. */
 void qg_template_check_parts(const struct qg_tree *root, struct qg_problems *problems);

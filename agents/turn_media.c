@@ -283,8 +283,10 @@ static void have_medium(void *arg, enum qg_status status, const struct qg_medium
 	look->state = QG_LOOK_DONE;
 	look->status = status;
 	turn->looks_open--;
-	if (status == QG_OK && medium != NULL) {
+	if (medium != NULL) {
 		look->name = qg_str_copy(medium->name != NULL ? medium->name : "");
+	}
+	if (status == QG_OK && medium != NULL) {
 		look->status =
 			medium->text != NULL ? keep_text(look, medium) : keep_picture(look, medium);
 	} else if (status == QG_OK) {

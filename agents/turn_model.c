@@ -96,17 +96,31 @@ static void end_stopped(struct qg_turn *turn)
 	qg_turn_finish(turn, "limit", false);
 }
 
-static void keep_model(struct qg_turn *turn, const struct qg_chain_end *end)
+/* The vendor's name, where it is the vendor that answers: its form of API is spoken by many servers. */
+static const char *title_of(const struct qg_model_config *endpoint)
 {
 	const struct qg_provider *provider =
-		end->endpoint != NULL ? qg_provider_find(end->endpoint->provider) : NULL;
+		endpoint != NULL ? qg_provider_find(endpoint->provider) : NULL;
+	bool is_form = endpoint != NULL && endpoint->base_url != NULL &&
+		       (strcmp(endpoint->provider, "openai") == 0 ||
+			       strcmp(endpoint->provider, "anthropic") == 0);
+	QG_AUTO(qg_str_free) char *vendor = is_form ? qg_endpoint_vendor(endpoint) : NULL;
+	if (provider == NULL || (is_form && !qg_str_equal(vendor, provider->title))) {
+		return NULL;
+	}
+	return provider->title;
+}
+
+static void keep_model(struct qg_turn *turn, const struct qg_chain_end *end)
+{
+	const char *title = title_of(end->endpoint);
 	const char *model = end->result->model;
 	if (model == NULL && end->endpoint != NULL) {
 		model = qg_endpoint_model(end->endpoint);
 		model = model != NULL ? model : end->endpoint->name;
 	}
 	turn->model = qg_str_copy(model);
-	turn->title = provider != NULL && provider->title != NULL ? provider->title : turn->model;
+	turn->title = title != NULL ? title : turn->model;
 }
 
 /* The service took back what it had begun to say: it is said no more, here or in a later prompt. */

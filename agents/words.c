@@ -4,11 +4,16 @@
  * only those that shall sound different. */
 #include "words.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "qg/role.h"
+
+#define READ_ONCE 4 /* languages, and folders of tests */
+#define MAX_FILES (64 * 1024)
 
 /* What the agents say; the gateway's own sentences are in the same files. */
 static const char *const needed[] = {"help", "help_admin", "about", "about_offline_model",
@@ -54,12 +59,16 @@ static void merge(json_t *words, const struct qg_tree *tree)
 	}
 }
 
+static char *words_path(const char *folder, const char *language)
+{
+	return qg_str_printf("%s/words.%s.yaml", folder, language);
+}
+
 static void load_language(json_t *words, const struct qg_strings *folders, const char *language,
 	struct qg_problems *problems)
 {
 	for (size_t i = 0; i < folders->count; i++) {
-		QG_AUTO(qg_str_free)
-		char *path = qg_str_printf("%s/words.%s.yaml", folders->items[i], language);
+		QG_AUTO(qg_str_free) char *path = words_path(folders->items[i], language);
 		if (path == NULL || access(path, R_OK) != 0) {
 			continue;
 		}
@@ -71,31 +80,93 @@ static void load_language(json_t *words, const struct qg_strings *folders, const
 	}
 }
 
-json_t *qg_words_load(const char *config_dir, const char *language, const json_t *overrides,
-	struct qg_problems *problems)
+static json_t *load(
+	const struct qg_strings *folders, const char *language, struct qg_problems *problems)
 {
 	json_auto_t *words = json_object();
 	if (words == NULL) {
 		return NULL;
 	}
-	const char *key;
-	json_t *value;
-	json_object_foreach ((json_t *)overrides, key, value) {
-		if (json_is_string(value)) {
-			json_object_set_new(words, key, json_string(json_string_value(value)));
-		}
-	}
-	struct qg_strings folders = qg_template_folders(config_dir);
-	load_language(words, &folders, language != NULL ? language : "zh", problems);
-	load_language(words, &folders, "zh", problems);
-	qg_strings_finish(&folders);
+	load_language(words, folders, language, problems);
+	load_language(words, folders, "zh", problems);
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		if (json_object_get(words, needed[i]) == NULL) {
 			qg_problem_error(problems, NULL,
 				"words.%s.yaml: no sentence '%s' in any folder of templates",
-				language != NULL ? language : "zh", needed[i]);
+				language, needed[i]);
 			return NULL;
 		}
 	}
 	return json_incref(words);
+}
+
+/* ---- read once ---- */
+
+static struct {
+	pthread_mutex_t lock;
+	char *files[READ_ONCE]; /* which, and as they were */
+	json_t *words[READ_ONCE];
+	size_t next;
+} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void describe(const struct qg_strings *folders, const char *language, struct qg_buf *out)
+{
+	for (size_t i = 0; i < folders->count; i++) {
+		QG_AUTO(qg_str_free) char *path = words_path(folders->items[i], language);
+		struct stat info;
+		if (path != NULL && stat(path, &info) == 0) {
+			qg_buf_printf(out, "%s %lld %lld.%09ld %lld\n", path,
+				(long long)info.st_size, (long long)info.st_mtim.tv_sec,
+				info.st_mtim.tv_nsec, (long long)info.st_ino);
+		}
+	}
+}
+
+/* As load() has them. What had no problem is kept for whoever comes next. */
+static json_t *load_once(
+	const struct qg_strings *folders, const char *language, struct qg_problems *problems)
+{
+	QG_AUTO(qg_buf_finish) struct qg_buf files;
+	qg_buf_init(&files, MAX_FILES);
+	qg_buf_printf(&files, "%s\n", language);
+	describe(folders, language, &files);
+	describe(folders, "zh", &files);
+	for (size_t i = 0; i < READ_ONCE && files.failed == QG_OK; i++) {
+		if (qg_str_equal(cache.files[i], files.data)) {
+			return json_incref(cache.words[i]);
+		}
+	}
+	unsigned errors = problems->errors;
+	json_t *words = load(folders, language, problems);
+	if (words != NULL && problems->errors == errors && files.failed == QG_OK) {
+		size_t at = cache.next++ % READ_ONCE;
+		free(cache.files[at]);
+		json_decref(cache.words[at]);
+		cache.files[at] = qg_buf_steal(&files);
+		cache.words[at] = json_incref(words);
+	}
+	return words;
+}
+
+json_t *qg_words_load(const char *config_dir, const char *language, const json_t *overrides,
+	struct qg_problems *problems)
+{
+	struct qg_strings folders = qg_template_folders(config_dir);
+	pthread_mutex_lock(&cache.lock);
+	json_t *words = load_once(&folders, language != NULL ? language : "zh", problems);
+	pthread_mutex_unlock(&cache.lock);
+	qg_strings_finish(&folders);
+	if (words == NULL || json_object_size(overrides) == 0) {
+		return words;
+	}
+	json_t *own = json_copy(words);
+	json_decref(words);
+	const char *key;
+	json_t *value;
+	json_object_foreach ((json_t *)overrides, key, value) {
+		if (json_is_string(value)) {
+			json_object_set(own, key, value);
+		}
+	}
+	return own;
 }

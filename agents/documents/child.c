@@ -4,12 +4,16 @@
  * was started from is to run any more. */
 #include "documents.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PATIENCE 10 /* of nice(2) */
 
 static const struct {
 	const char *word;
@@ -90,11 +94,24 @@ static enum qg_status read_input(const char *word)
 	return status;
 }
 
+/* A file that takes all it can get shall not hold up those who answer: where the processor is busy it waits, and where
+ * memory ends it goes first. Where neither can be asked for, its limits hold all the same. */
+static void step_back(void)
+{
+	int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (score >= 0) {
+		(void)!write(score, "1000", 4);
+		close(score);
+	}
+	(void)setpriority(PRIO_PROCESS, 0, PATIENCE);
+}
+
 int qg_document_child(int argc, char **argv)
 {
 	const char *word = argc > 2 ? argv[2] : "";
 	signal(SIGPIPE, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	step_back();
 	enum qg_status status = strcmp(word, "pdf") == 0 ? become_pdftotext() : read_input(word);
 	_exit(DOCUMENT_EXIT + (int)status);
 }

@@ -98,10 +98,10 @@ static const int running[] = {SCMP_SYS(mmap), SCMP_SYS(mmap2), SCMP_SYS(mprotect
 	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat),
 	SCMP_SYS(stat64), SCMP_SYS(lstat64), SCMP_SYS(newfstatat), SCMP_SYS(fstatat64),
 	SCMP_SYS(statx), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
-	SCMP_SYS(fcntl), SCMP_SYS(fcntl64), SCMP_SYS(fadvise64), SCMP_SYS(arch_prctl),
-	SCMP_SYS(set_tls), SCMP_SYS(set_tid_address), SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
-	SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(uname),
-	SCMP_SYS(sysinfo), SCMP_SYS(getcwd), SCMP_SYS(sched_getaffinity)};
+	SCMP_SYS(fadvise64), SCMP_SYS(arch_prctl), SCMP_SYS(set_tls), SCMP_SYS(set_tid_address),
+	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getcwd),
+	SCMP_SYS(sched_getaffinity)};
 
 static int allow_all(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -129,11 +129,29 @@ static int allow_open_to_read(scmp_filter_ctx filter)
 				     SCMP_A1(SCMP_CMP_MASKED_EQ, writes, O_RDONLY));
 }
 
+/* What a file is open for, and whether programs inherit it; not whom it signals: that would reach the parent. */
+static int allow_flags_of_files(scmp_filter_ctx filter)
+{
+	static const int calls[] = {SCMP_SYS(fcntl), SCMP_SYS(fcntl64)};
+	static const int commands[] = {F_GETFL, F_GETFD, F_SETFD};
+	int failed = 0;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		for (size_t k = 0; k < sizeof(commands) / sizeof(commands[0]); k++) {
+			failed = failed != 0
+					 ? failed
+					 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
+						   SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[k]));
+		}
+	}
+	return failed;
+}
+
 /* Limits may be asked for, and not be changed. */
 static int allow_program(scmp_filter_ctx filter, const char *program)
 {
 	int failed = allow_all(filter, running, sizeof(running) / sizeof(running[0]));
 	failed = failed != 0 ? failed : allow_open_to_read(filter);
+	failed = failed != 0 ? failed : allow_flags_of_files(filter);
 	failed = failed != 0 ? failed
 			     : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
 				       SCMP_A2(SCMP_CMP_EQ, 0));

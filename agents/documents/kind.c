@@ -7,7 +7,9 @@
 #include "qg/str.h"
 
 enum {
-	LOOK_NAMES = 64 * 1024 /* bytes of a zip's either end, for its parts' names */
+	LOOK_NAMES = 64 * 1024, /* bytes of a zip's either end, for its parts' names */
+	LOOK_TAG =
+		64 * 1024 /* of a text, for the first tag: it may begin with blanks without end */
 };
 
 struct mark {
@@ -146,6 +148,7 @@ static bool is_html(const char *name, const char *data, size_t size)
 	if (ends(name, ".html") || ends(name, ".htm")) {
 		return true;
 	}
+	size = size < LOOK_TAG ? size : LOOK_TAG;
 	if (begins(data, size, "\xef\xbb\xbf", 3)) {
 		data += 3;
 		size -= 3;

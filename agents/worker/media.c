@@ -1,9 +1,8 @@
 /* media.c - what is in the pictures and files of a turn's messages: fetched by the platform's adapter, documents read
  * in a child, pictures made base64 in the pool. Nothing is kept.
  *
- * Addresses of attachments live for minutes only and take the bot's own keys, so that the agents role has an adapter of
- * its own for each bot that was ever asked: init()ed, never started, renewed when the bot's config changes. A few are
- * fetched at once, the others wait; each question ends within 30 s. */
+ * A few are in hand at once, from the fetch to the answer, and fewer of one customer, for files that take all their time
+ * must not keep those of others waiting; the rest wait. Each question ends within 30 s. */
 #include "worker.h"
 
 #include <stdlib.h>
@@ -19,17 +18,10 @@
 
 enum {
 	READ_MS = 30000,
-	FETCHES_MOST = 16, /* 20 MB each at the most */
+	IN_HAND_MOST = 12,		  /* 20 MB each at the most */
+	OF_ONE_MOST = 4,		  /* of one customer */
+	PICTURES_MOST = 96 * 1024 * 1024, /* bytes of all that live turns have, as base64 */
 	NAME_MOST = 200,
-};
-
-/* A bot as its adapter sees it here. */
-struct media_bot {
-	struct qg_list link;
-	struct qg_bot bot;
-	struct qg_config *config;
-	unsigned running; /* readings that stand on it */
-	bool gone;
 };
 
 enum reading_step {
@@ -42,9 +34,10 @@ enum reading_step {
 
 /* One question. */
 struct reading {
-	struct qg_list link;   /* of its job */
-	struct qg_list waiter; /* while it waits for others to be fetched */
+	struct qg_list link;  /* of its job */
+	struct qg_list place; /* of those that wait, or of those in hand */
 	struct qg_worker *worker;
+	struct job *job; /* until it is forgotten */
 	struct media_bot *bot;
 	qg_media_fn fn; /* NULL: forgotten */
 	void *arg;
@@ -61,165 +54,26 @@ struct reading {
 	struct qg_buf base64;
 };
 
-/* ---- the host of bots that are never started: nothing of what it is told can come ---- */
-
-static void receive(struct qg_bot *bot, struct qg_message *message, qg_stored_fn stored, void *arg)
-{
-	qg_message_destroy(message);
-}
-
-static void sent(
-	struct qg_bot *bot, struct qg_reply *reply, enum qg_status status, unsigned retry_ms)
-{
-	qg_reply_destroy(reply);
-}
-
-static void link_changed(struct qg_bot *bot, enum qg_link link, const char *why)
-{
-}
-
-static void ignore(struct qg_bot *bot)
-{
-}
-
-static void kicked(struct qg_bot *bot, unsigned ms)
-{
-}
-
-static char *words(struct qg_bot *bot, const char *key)
-{
-	return qg_str_copy("");
-}
-
-static const struct qg_host host = {.receive = receive,
-	.sent = sent,
-	.link_changed = link_changed,
-	.stopped = ignore,
-	.replay_drafts = ignore,
-	.kicked = kicked,
-	.words = words};
-
-/* ---- bots ---- */
-
-static void bot_destroy(struct media_bot *bot)
-{
-	qg_list_remove(&bot->link);
-	if (bot->bot.state != NULL) {
-		bot->bot.adapter->finish(&bot->bot);
-	}
-	free(bot->bot.state);
-	qg_config_release(bot->config);
-	free(bot);
-}
-
-static void bot_collect(struct media_bot *bot)
-{
-	if (bot->gone && bot->running == 0) {
-		bot_destroy(bot);
-	}
-}
-
-static bool bot_init(struct media_bot *bot)
-{
-	struct qg_bot *b = &bot->bot;
-	b->state = calloc(1, b->adapter->state_size > 0 ? b->adapter->state_size : 1);
-	enum qg_status status = b->state != NULL ? b->adapter->init(b) : QG_NO_MEMORY;
-	if (status != QG_OK) {
-		qg_log_warn(
-			b->name, "what is attached cannot be fetched: %s", qg_status_text(status));
-	}
-	return status == QG_OK;
-}
-
-static struct media_bot *bot_create(
-	struct qg_worker *worker, struct qg_config *config, const struct qg_bot_config *of)
-{
-	static const struct qg_strings none;
-	struct qg_core *core = worker->core;
-	struct media_bot *bot = calloc(1, sizeof(*bot));
-	if (bot == NULL) {
-		return NULL;
-	}
-	bot->config = qg_config_take(config);
-	bot->bot = (struct qg_bot){.adapter = qg_adapter_find(of->platform),
-		.host = &host,
-		.config = of,
-		.loop = core->loop,
-		.redis = core->redis,
-		.http = core->http,
-		.ws = core->ws,
-		.redis_url = core->redis_url,
-		.name = of->name,
-		.prefix = qg_queue_prefix(core->queue, qg_queue_partition(core->queue, of->name)),
-		.data_dir = core->data_dir,
-		.title = of->name,
-		.greeting = "",
-		.suggestions = &none,
-		.owner = bot};
-	qg_list_add(&worker->media_bots, &bot->link);
-	if (!bot_init(bot)) {
-		bot_destroy(bot);
-		return NULL;
-	}
-	return bot;
-}
-
-static bool is_of(const struct media_bot *bot, const struct qg_bot_config *config)
-{
-	return config != NULL && strcmp(bot->bot.config->fingerprint, config->fingerprint) == 0 &&
-	       strcmp(bot->bot.name, config->name) == 0;
-}
-
-/* The bot of the job, in the config that its turn began with. NULL: it cannot be made. */
-static struct media_bot *bot_of(struct job *job)
-{
-	struct qg_worker *worker = job->worker;
-	const struct qg_bot_config *config = qg_config_bot(job->config, job->entry.bot);
-	QG_LIST_FOR_EACH (item, &worker->media_bots) {
-		struct media_bot *bot = QG_CONTAINER(item, struct media_bot, link);
-		if (is_of(bot, config)) {
-			return bot;
-		}
-	}
-	return config != NULL ? bot_create(worker, job->config, config) : NULL;
-}
-
-void media_sync(struct qg_worker *worker)
-{
-	QG_LIST_FOR_EACH (item, &worker->media_bots) {
-		struct media_bot *bot = QG_CONTAINER(item, struct media_bot, link);
-		bot->gone = !is_of(bot, qg_config_bot(worker->core->config, bot->bot.name));
-		bot_collect(bot);
-	}
-}
-
 /* ---- the life of a question ---- */
 
 static void start_next(struct qg_worker *worker);
-
-/* The adapter owes it nothing any more. */
-static void end_fetch(struct reading *reading)
-{
-	reading->worker->media_fetches--;
-	reading->step = READING_ANSWERS;
-}
 
 /* Nobody waits for it any more, and nothing comes to it; but the pool may still have it. */
 static void stop(struct reading *reading)
 {
 	qg_list_remove(&reading->link);
-	qg_list_remove(&reading->waiter);
+	qg_list_remove(&reading->place);
 	qg_timer_stop(reading->timer);
 	reading->fn = NULL;
+	reading->job = NULL;
 	if (reading->step == READING_FETCHES) {
 		reading->bot->bot.adapter->media_forget(&reading->bot->bot, reading);
-		end_fetch(reading);
+		reading->step = READING_ANSWERS;
 	}
 	qg_document_cancel(reading->document);
 	reading->document = NULL;
 	if (reading->bot != NULL) {
-		reading->bot->running--;
-		bot_collect(reading->bot);
+		media_bot_leave(reading->bot);
 		reading->bot = NULL;
 	}
 }
@@ -267,7 +121,8 @@ static void answer(struct reading *reading, enum qg_status status, const struct 
 	void *arg = reading->arg;
 	stop(reading);
 	status = told_status(status);
-	fn(arg, status, status == QG_OK ? medium : NULL);
+	const struct qg_medium only_name = {.name = reading->name};
+	fn(arg, status, status == QG_OK ? medium : &only_name);
 	if (reading->step != READING_CODES) {
 		destroy(reading);
 	}
@@ -311,12 +166,28 @@ static void coded(void *arg)
 	}
 }
 
+/* A turn keeps its pictures while models are asked, which takes a while: all together must leave room for the rest of
+ * the process. What is counted for a job is counted until it goes. */
+static bool has_room(struct reading *reading, size_t bytes)
+{
+	if (bytes > PICTURES_MOST - reading->worker->picture_bytes) {
+		return false;
+	}
+	reading->worker->picture_bytes += bytes;
+	reading->job->picture_bytes += bytes;
+	return true;
+}
+
 static void take_picture(struct reading *reading, char *data, size_t size)
 {
 	reading->data = data;
 	reading->size = size;
 	if (size > QG_IMAGE_MOST) {
 		answer(reading, QG_TOO_LARGE, NULL);
+		return;
+	}
+	if (!has_room(reading, size / 3 * 4 + 4)) {
+		answer(reading, QG_AWAY, NULL);
 		return;
 	}
 	qg_buf_init(&reading->base64, (size_t)QG_IMAGE_MOST / 3 * 4 + 4);
@@ -351,41 +222,6 @@ static void take_document(struct reading *reading, char *data, size_t size)
 	}
 }
 
-static void fetched(void *arg, enum qg_status status, char *data, size_t size)
-{
-	struct reading *reading = arg;
-	struct qg_worker *worker = reading->worker;
-	end_fetch(reading);
-	if (status != QG_OK) {
-		qg_log_info(reading->bot->bot.name, "what is attached cannot be fetched: %s",
-			qg_status_text(status));
-		answer(reading, status, NULL);
-		return;
-	}
-	reading->kind = qg_file_kind(reading->name, data, size);
-	if (qg_file_is_image(reading->kind)) {
-		take_picture(reading, data, size);
-	} else {
-		take_document(reading, data, size);
-	}
-	start_next(worker);
-}
-
-/* ---- the question ---- */
-
-static void start_next(struct qg_worker *worker)
-{
-	while (worker->media_fetches < FETCHES_MOST && !qg_list_is_empty(&worker->media_waiting)) {
-		struct reading *reading =
-			QG_CONTAINER(worker->media_waiting.next, struct reading, waiter);
-		struct qg_bot *bot = &reading->bot->bot;
-		qg_list_remove(&reading->waiter);
-		worker->media_fetches++;
-		reading->step = READING_FETCHES;
-		bot->adapter->media(bot, reading->attachment, reading->most, fetched, reading);
-	}
-}
-
 /* The last part of the name that the sender's system gave it, on one line. Yours to free. */
 static char *clean_name(const char *name)
 {
@@ -403,6 +239,79 @@ static char *clean_name(const char *name)
 	return clean;
 }
 
+/* Some platforms tell a file's name only with the file. Without memory it keeps the one it had. */
+static void learn_name(struct reading *reading)
+{
+	char *name = clean_name(qg_json_str(reading->attachment, "name", ""));
+	if (name != NULL) {
+		free(reading->name);
+		reading->name = name;
+	}
+}
+
+static void fetched(void *arg, enum qg_status status, char *data, size_t size)
+{
+	struct reading *reading = arg;
+	reading->step = READING_ANSWERS; /* the adapter owes it nothing any more */
+	learn_name(reading);
+	if (status != QG_OK) {
+		qg_log_info(reading->bot->bot.name, "what is attached cannot be fetched: %s",
+			qg_status_text(status));
+		answer(reading, status, NULL);
+		return;
+	}
+	reading->kind = qg_file_kind(reading->name, data, size);
+	if (qg_file_is_image(reading->kind)) {
+		take_picture(reading, data, size);
+	} else {
+		take_document(reading, data, size);
+	}
+}
+
+/* ---- the question ---- */
+
+/* Who has to share: the bots of a customer do, and a bot without one is its own. */
+static const char *sharer(const struct reading *reading)
+{
+	const struct qg_bot_config *config = reading->bot->bot.config;
+	return config->customer != NULL ? config->customer : config->name;
+}
+
+static bool has_place(const struct qg_worker *worker, const struct reading *reading)
+{
+	unsigned all = 0, own = 0;
+	QG_LIST_FOR_EACH (item, &worker->media_in_hand) {
+		const struct reading *other = QG_CONTAINER(item, struct reading, place);
+		all++;
+		own += strcmp(sharer(other), sharer(reading)) == 0 ? 1 : 0;
+	}
+	return all < IN_HAND_MOST && own < OF_ONE_MOST;
+}
+
+/* NULL: none may begin now. */
+static struct reading *next_in_line(const struct qg_worker *worker)
+{
+	QG_LIST_FOR_EACH (item, &worker->media_waiting) {
+		struct reading *reading = QG_CONTAINER(item, struct reading, place);
+		if (has_place(worker, reading)) {
+			return reading;
+		}
+	}
+	return NULL;
+}
+
+static void start_next(struct qg_worker *worker)
+{
+	struct reading *reading;
+	while ((reading = next_in_line(worker)) != NULL) {
+		struct qg_bot *bot = &reading->bot->bot;
+		qg_list_remove(&reading->place);
+		qg_list_add(&worker->media_in_hand, &reading->place);
+		reading->step = READING_FETCHES;
+		bot->adapter->media(bot, reading->attachment, reading->most, fetched, reading);
+	}
+}
+
 static struct reading *create(struct job *job, const json_t *attachment)
 {
 	struct reading *reading = calloc(1, sizeof(*reading));
@@ -410,8 +319,9 @@ static struct reading *create(struct job *job, const json_t *attachment)
 		return NULL;
 	}
 	qg_list_init(&reading->link);
-	qg_list_init(&reading->waiter);
+	qg_list_init(&reading->place);
 	reading->worker = job->worker;
+	reading->job = job;
 	reading->timer = qg_timer_create(job->worker->core->loop, time_over, reading);
 	reading->name = clean_name(qg_json_str(attachment, "name", ""));
 	reading->attachment = json_deep_copy(attachment);
@@ -444,7 +354,7 @@ static void read_medium(struct qg_media *media, const json_t *attachment, qg_med
 	reading->arg = arg;
 	reading->most = most_of(qg_json_str(attachment, "type", ""));
 	qg_list_add(&job->readings, &reading->link);
-	reading->bot = reading->most > 0 ? bot_of(job) : NULL;
+	reading->bot = reading->most > 0 ? media_bot_of(job) : NULL;
 	if (reading->bot == NULL) {
 		reading->status = QG_UNSUPPORTED;
 		reading->step = READING_ANSWERS;
@@ -452,7 +362,7 @@ static void read_medium(struct qg_media *media, const json_t *attachment, qg_med
 		return;
 	}
 	reading->bot->running++;
-	qg_list_add(&worker->media_waiting, &reading->waiter);
+	qg_list_add(&worker->media_waiting, &reading->place);
 	qg_timer_start(reading->timer, qg_clock_scaled(READ_MS));
 	start_next(worker);
 }
@@ -480,6 +390,8 @@ void media_leave(struct job *job)
 	while (!qg_list_is_empty(&job->readings)) {
 		drop(QG_CONTAINER(job->readings.next, struct reading, link));
 	}
+	job->worker->picture_bytes -= job->picture_bytes;
+	job->picture_bytes = 0;
 	start_next(job->worker);
 }
 
@@ -487,7 +399,5 @@ void media_leave(struct job *job)
 void media_finish(struct qg_worker *worker)
 {
 	qg_documents_finish(worker->core->loop);
-	QG_LIST_FOR_EACH (item, &worker->media_bots) {
-		bot_destroy(QG_CONTAINER(item, struct media_bot, link));
-	}
+	media_bots_finish(worker);
 }

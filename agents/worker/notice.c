@@ -14,7 +14,7 @@
 #include "qg/price.h"
 #include "qg/str.h"
 
-enum { ADMINS_MOST = 50 };
+enum { ADMINS_MOST = 50, ID_READABLE = 16, ID_END = 4 };
 
 struct notice {
 	struct qg_list link;
@@ -44,20 +44,40 @@ static void told(void *arg, enum qg_status status)
 	destroy(notice);
 }
 
+/* People know themselves and each other by name; of a group's id, which no platform shows, the end is enough to find it
+ * in `qungong usage --by chat`. */
+static const char *shown_whom(const struct notice *notice, char alias[QG_ALIAS_SIZE])
+{
+	const struct qg_message user = {.sender = notice->whom}; /* as groups and models know him */
+	size_t size = strlen(notice->whom);
+	if (notice->limit == QG_LIMIT_USER_DAY) {
+		return qg_message_name(&user, alias);
+	}
+	if (notice->limit == QG_LIMIT_CHAT_DAY && size > ID_READABLE) {
+		size_t from = qg_utf8_cut(notice->whom, size, size - ID_END);
+		snprintf(alias, QG_ALIAS_SIZE, "…%s", notice->whom + from);
+		return alias;
+	}
+	return notice->whom;
+}
+
+static bool will_stop(const struct notice *notice)
+{
+	const struct qg_bot_config *bot = qg_config_bot(notice->worker->core->config, notice->bot);
+	return bot != NULL && bot->at_limit == QG_LIMIT_STOP;
+}
+
 static char *words_of(const struct notice *notice, const struct qg_role *role)
 {
-	char used[40], most[40], key[40];
+	char used[40], most[40], key[40], alias[QG_ALIAS_SIZE];
 	qg_money_text(notice->used, notice->currency, used);
 	qg_money_text(notice->most, notice->currency, most);
 	snprintf(key, sizeof(key), "limit_name_%s", qg_limit_name(notice->limit));
-	char alias[QG_ALIAS_SIZE];
-	const struct qg_message user = {.sender = notice->whom}; /* as groups and models know him */
-	char *name = qg_role_words(role, key, "whom",
-		notice->limit == QG_LIMIT_USER_DAY ? qg_message_name(&user, alias) : notice->whom,
-		NULL);
-	char *words = name != NULL ? qg_role_words(role, "limit_near", "name", name, "used", used,
-					     "limit", most, NULL)
-				   : NULL;
+	char *name = qg_role_words(role, key, "whom", shown_whom(notice, alias), NULL);
+	char *words = name == NULL ? NULL
+				   : qg_role_words(role,
+					     will_stop(notice) ? "limit_near_stop" : "limit_near",
+					     "name", name, "used", used, "limit", most, NULL);
 	free(name);
 	return words;
 }

@@ -7,10 +7,16 @@
 #include "qg/log.h"
 #include "qg/str.h"
 
+/* Every turn asks for its bot by name. */
+static struct qg_list *row_of(struct qg_worker *worker, const char *bot)
+{
+	return &worker->named[qg_crc16(bot, strlen(bot)) % NAME_ROWS];
+}
+
 struct bot_role *roles_find(struct qg_worker *worker, const char *bot)
 {
-	QG_LIST_FOR_EACH (item, &worker->bots) {
-		struct bot_role *role = QG_CONTAINER(item, struct bot_role, link);
+	QG_LIST_FOR_EACH (item, row_of(worker, bot)) {
+		struct bot_role *role = QG_CONTAINER(item, struct bot_role, named);
 		if (!role->gone && strcmp(role->bot, bot) == 0) {
 			return role;
 		}
@@ -25,6 +31,7 @@ void roles_collect(struct bot_role *bot)
 		return;
 	}
 	qg_list_remove(&bot->link);
+	qg_list_remove(&bot->named);
 	qg_role_release(bot->role);
 	free(bot->bot);
 	free(bot->fingerprint);
@@ -41,6 +48,7 @@ static struct bot_role *add(struct qg_worker *worker, const char *name)
 	bot->worker = worker;
 	bot->partition = qg_queue_partition(worker->core->queue, name);
 	qg_list_add(&worker->bots, &bot->link);
+	qg_list_add(row_of(worker, name), &bot->named);
 	return bot;
 }
 

@@ -155,6 +155,7 @@ static void look(void *arg)
 		watch_look(worker);
 		desk_look(worker);
 	}
+	qg_roles_rest();
 	qg_metric_set(worker->running, worker->job_count);
 }
 
@@ -332,12 +333,16 @@ struct qg_worker *qg_worker_create(struct qg_core *core)
 	for (size_t i = 0; i < BUCKETS; i++) {
 		qg_list_init(&worker->buckets[i]);
 	}
+	for (size_t i = 0; i < NAME_ROWS; i++) {
+		qg_list_init(&worker->named[i]);
+	}
 	qg_list_init(&worker->bots);
 	qg_list_init(&worker->questions);
 	qg_list_init(&worker->closings);
 	qg_list_init(&worker->notices);
 	qg_list_init(&worker->media_bots);
 	qg_list_init(&worker->media_waiting);
+	qg_list_init(&worker->media_in_hand);
 	worker->partition_count = qg_queue_partitions(core->queue);
 	worker->partitions = calloc(worker->partition_count, sizeof(*worker->partitions));
 	worker->look_timer = qg_timer_create(core->loop, look, worker);

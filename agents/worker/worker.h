@@ -2,6 +2,7 @@
 #ifndef QG_WORKER_H
 #define QG_WORKER_H
 
+#include "qg/bot.h"
 #include "qg/core.h"
 #include "qg/desk.h"
 #include "qg/ledger.h"
@@ -15,6 +16,7 @@
 enum {
 	SLOTS = 8192,	/* turns at once in a process */
 	BUCKETS = 1024, /* in which its jobs are found by their entry */
+	NAME_ROWS = 1024,
 	PULL_MOST = 32, /* entries a pull */
 	BEAT_MS = 5000, /* a heartbeat of each job */
 	BEAT_STEPS =
@@ -30,7 +32,7 @@ enum {
 
 /* A bot's role as it is in force; a turn keeps the one it began with. */
 struct bot_role {
-	struct qg_list link;
+	struct qg_list link, named; /* among all, and among those whose names share a row */
 	struct qg_worker *worker;
 	char *bot, *fingerprint;
 	struct qg_role *role;	     /* NULL while the first one opens, or when it failed */
@@ -64,6 +66,7 @@ struct job {
 	struct qg_desk desk;	 /* what its turn asks, under its fence */
 	struct qg_media media;	 /* what its turn asks of pictures and files */
 	struct qg_list readings; /* and has no answer to yet */
+	size_t picture_bytes;	 /* that it was told so far */
 	enum job_state state;
 	bool in_flight;	    /* the script of this state was sent and is not answered */
 	bool doomed;	    /* dropped while a script was in flight: goes when that is answered */
@@ -114,12 +117,13 @@ struct qg_worker {
 	struct qg_redis_listener *listener;
 	struct qg_timer *look_timer, *beat_timer, *drain_timer;
 	struct qg_list jobs, bots;
+	struct qg_list named[NAME_ROWS]; /* the bots again, by their names */
 	struct qg_list buckets[BUCKETS]; /* the same jobs */
 	struct qg_list questions, closings,
 		notices; /* of turns; ends of calls; budgets nearly used */
-	struct qg_list media_bots,
-		media_waiting; /* adapters that fetch; questions that wait for one */
-	unsigned media_fetches;
+	struct qg_list media_bots, media_waiting,
+		media_in_hand; /* adapters that fetch; questions that wait; that do not */
+	size_t picture_bytes;  /* that jobs have */
 	struct qg_endpoints *endpoints;
 	struct mover *mover;
 	unsigned slots; /* SLOTS, or fewer in tests */
@@ -182,10 +186,24 @@ void desk_finish(struct qg_worker *worker);
 /* The media of a job, for its turn; media_leave() when the job goes. */
 void media_open(struct job *job);
 void media_leave(struct job *job);
-/* The config was replaced. */
-void media_sync(struct qg_worker *worker);
 /* When all jobs are gone. */
 void media_finish(struct qg_worker *worker);
+
+/* media_bot.c */
+struct media_bot {
+	struct qg_list link;
+	struct qg_bot bot;
+	struct qg_config *config;
+	unsigned running; /* readings that stand on it */
+	bool gone;	  /* goes with the last of them */
+};
+/* The bot of the job, in the config that its turn began with. NULL: it cannot be made. */
+struct media_bot *media_bot_of(struct job *job);
+/* A reading stands on it no more. */
+void media_bot_leave(struct media_bot *bot);
+/* The config was replaced. */
+void media_sync(struct qg_worker *worker);
+void media_bots_finish(struct qg_worker *worker);
 
 /* call.c */
 /* A deep copy: what it points to belongs to it. false for no memory, and it is empty. */

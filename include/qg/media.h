@@ -27,7 +27,7 @@ struct qg_medium {	  /* borrowed for the call */
 	/* Megabytes need not be copied: where this is not NULL, who sets it to true keeps base64 and frees it. */
 	bool *taken;
 };
-/* QG_OK with it. Else NULL and why: QG_NOT_FOUND (the address has expired, or it was withdrawn), QG_TOO_LARGE,
+/* QG_OK with it. Else NULL, or nothing but its name, and why: QG_NOT_FOUND (the address has expired, or it was withdrawn), QG_TOO_LARGE,
  * QG_UNSUPPORTED (a kind that is not read), QG_INVALID (damaged, or it cannot be decrypted), QG_EMPTY (no text in it),
  * QG_TIMEOUT, QG_AWAY (the platform could not be reached). */
 typedef void (*qg_media_fn)(void *arg, enum qg_status status, const struct qg_medium *medium);

@@ -29,6 +29,8 @@ QG_MUST_CHECK enum qg_status qg_role_open(struct qg_loop *loop, const struct qg_
 	void (*ready)(void *arg, struct qg_role *role, const char *words), void *arg);
 struct qg_role *qg_role_take(struct qg_role *role);
 void qg_role_release(struct qg_role *role);
+/* To be called now and then: roles that nobody asked for ten minutes forget what they can make again, a few a call. */
+void qg_roles_rest(void);
 
 /* Borrowed while the role lives. */
 const char *qg_role_title(const struct qg_role *role);	  /* the template's name */

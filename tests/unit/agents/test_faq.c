@@ -28,7 +28,7 @@ static struct qg_faq *make_faq(void)
 	qg_faq_check(tree, &problems);
 	ck_assert_uint_eq(problems.errors, 0);
 	json_auto_t *values = json_pack("{s:s}", "hours", "9点");
-	struct qg_faq *faq = qg_faq_create(tree, values);
+	struct qg_faq *faq = qg_faq_create(tree, values, NULL);
 	qg_tree_destroy(tree);
 	qg_problems_finish(&problems);
 	return faq;
@@ -149,7 +149,7 @@ END_TEST
 
 static bool make_once(void *arg)
 {
-	struct qg_faq *faq = qg_faq_create(arg, NULL);
+	struct qg_faq *faq = qg_faq_create(arg, NULL, NULL);
 	bool made = faq != NULL;
 	qg_faq_destroy(faq);
 	return made;

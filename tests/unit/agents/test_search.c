@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "main.h"
+#include "qg/clock.h"
 #include "search_parts.h"
 #include "support/malloc.h"
 
@@ -46,6 +47,26 @@ static struct qg_search *open_text(const char *folder, const char *text)
 	ck_assert_msg(search != NULL, "%s", words);
 	ck_assert_ptr_null(sections.items);
 	return search;
+}
+
+/* The handbook behind so many more sections. */
+static char *make_longer(int sections)
+{
+	struct qg_buf text;
+	qg_buf_init(&text, 4 * 1024 * 1024);
+	qg_buf_add_str(&text, handbook);
+	for (int i = 0; i < sections; i++) {
+		qg_buf_printf(&text, "## 货号%d\n第%d格。\n", i, i);
+	}
+	return qg_buf_steal(&text);
+}
+
+/* Too long to be kept in memory. */
+static struct qg_search *open_long(const char *before)
+{
+	QG_AUTO(qg_str_free) char *longer = make_longer(QG_SEARCH_KEPT);
+	QG_AUTO(qg_str_free) char *text = qg_str_printf("%s%s", before, longer);
+	return open_text(dir, text);
 }
 
 static size_t count_files(const char *suffix)
@@ -166,7 +187,7 @@ END_TEST
 
 START_TEST(the_same_content_is_one_file)
 {
-	struct qg_search *first = open_text(dir, handbook), *second = open_text(dir, handbook);
+	struct qg_search *first = open_long(""), *second = open_long("");
 	check_found(first, "花生过敏", "花生过敏");
 	check_found(second, "花生过敏", "花生过敏");
 	ck_assert_uint_eq(count_files(".db"), 1);
@@ -179,12 +200,12 @@ END_TEST
 
 START_TEST(an_older_index_goes_when_nobody_reads_it)
 {
-	struct qg_search *first = open_text(dir, "## 旧\n旧的内容\n");
-	struct qg_search *second = open_text(dir, handbook);
+	struct qg_search *first = open_long("## 旧\n旧的内容\n");
+	struct qg_search *second = open_long("");
 	ck_assert_uint_eq(count_files(".db"), 2); /* still read */
 	check_found(first, "旧的内容", "旧");
 	qg_search_close(first);
-	struct qg_search *third = open_text(dir, handbook);
+	struct qg_search *third = open_long("");
 	ck_assert_uint_eq(count_files(".db"), 1);
 	qg_search_close(second);
 	qg_search_close(third);
@@ -193,7 +214,7 @@ END_TEST
 
 START_TEST(a_damaged_index_is_made_again)
 {
-	qg_search_close(open_text(dir, handbook));
+	qg_search_close(open_long(""));
 	DIR *folder = opendir(dir);
 	struct dirent *entry;
 	while ((entry = readdir(folder)) != NULL) {
@@ -205,7 +226,7 @@ START_TEST(a_damaged_index_is_made_again)
 		}
 	}
 	closedir(folder);
-	struct qg_search *search = open_text(dir, handbook);
+	struct qg_search *search = open_long("");
 	check_found(search, "花生过敏", "花生过敏");
 	ck_assert_uint_eq(count_files(".db"), 1);
 	qg_search_close(search);
@@ -220,21 +241,9 @@ START_TEST(without_a_folder_it_is_kept_in_memory)
 }
 END_TEST
 
-/* More sections than are held in memory. */
-static char *make_large(void)
-{
-	struct qg_buf text;
-	qg_buf_init(&text, 4 * 1024 * 1024);
-	qg_buf_add_str(&text, handbook);
-	for (int i = 0; i <= QG_POSTINGS_SECTIONS; i++) {
-		qg_buf_printf(&text, "## 货号%d\n第%d格。\n", i, i);
-	}
-	return qg_buf_steal(&text);
-}
-
 START_TEST(a_large_handbook_is_searched_in_its_file)
 {
-	char *large = make_large();
+	char *large = make_longer(QG_POSTINGS_SECTIONS + 1);
 	struct qg_search *search = open_text(_i == 0 ? dir : "/proc/nowhere", large);
 	for (int round = 0; round < 2; round++) {
 		check_found(search, "花生过敏", "花生过敏");
@@ -258,9 +267,39 @@ START_TEST(a_small_one_is_quick_from_its_second_search_on)
 }
 END_TEST
 
+START_TEST(a_short_one_needs_no_file)
+{
+	struct qg_search *first = open_text(dir, handbook);
+	check_found(first, "花生过敏", "花生过敏");
+	ck_assert_uint_eq(count_files(""), 0);
+	struct qg_search *second = open_text(dir, handbook);
+	ck_assert_ptr_eq(second->sections.items[1].text, first->sections.items[1].text);
+	qg_search_close(first);
+	check_found(second, "花生过敏", "花生过敏");
+	qg_search_close(second);
+}
+END_TEST
+
+START_TEST(a_handbook_that_nobody_asks_rests)
+{
+	struct qg_search *search = open_text(NULL, handbook);
+	uint64_t later = qg_clock_mono() + 1;
+	ck_assert(!qg_search_rest(search, later));
+	ck_assert_ptr_nonnull(qg_search_load(search));
+	ck_assert(!qg_search_rest(search, later + 1000)); /* it is being read */
+	qg_search_unload(search);
+	ck_assert(!qg_search_rest(search, 1)); /* it was read just now */
+	ck_assert(qg_search_is_quick(search));
+	ck_assert(qg_search_rest(search, later + 1000));
+	ck_assert(!qg_search_is_quick(search));
+	check_found(search, "花生过敏", "花生过敏");
+	qg_search_close(search);
+}
+END_TEST
+
 START_TEST(an_index_that_is_gone_is_told)
 {
-	struct qg_search *search = open_text(dir, handbook);
+	struct qg_search *search = open_long("");
 	teardown();
 	setup();
 	struct qg_found found;
@@ -278,8 +317,9 @@ static bool search_once(void *arg)
 	struct qg_search *search =
 		status == QG_OK ? qg_search_open(NULL, "bot", &sections, words) : NULL;
 	struct qg_found found = {0};
-	bool worked = search != NULL && qg_search_load(search) != NULL &&
-		      qg_search_find(search, 0, "花生过敏", &found) == QG_OK && found.answers;
+	bool loaded = search != NULL && qg_search_load(search) != NULL;
+	bool worked =
+		loaded && qg_search_find(search, 0, "花生过敏", &found) == QG_OK && found.answers;
 	qg_found_finish(&found);
 	qg_search_close(search);
 	qg_sections_finish(&sections);
@@ -320,6 +360,8 @@ int main(void)
 	tcase_add_test(all, without_a_folder_it_is_kept_in_memory);
 	tcase_add_loop_test(all, a_large_handbook_is_searched_in_its_file, 0, 2);
 	tcase_add_test(all, a_small_one_is_quick_from_its_second_search_on);
+	tcase_add_test(all, a_short_one_needs_no_file);
+	tcase_add_test(all, a_handbook_that_nobody_asks_rests);
 	tcase_add_test(all, an_index_that_is_gone_is_told);
 	tcase_add_test(all, failing_allocations_leak_nothing);
 	suite_add_tcase(suite, all);

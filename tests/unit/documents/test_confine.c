@@ -54,6 +54,14 @@ static int trace(void)
 	       verdict(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0));
 }
 
+/* A file can be told to signal any process when there is something to read. */
+static int signal_by_file(void)
+{
+	return verdict(fcntl(STDIN_FILENO, F_SETOWN, getppid())) +
+	       verdict(fcntl(STDIN_FILENO, F_SETSIG, SIGKILL)) +
+	       verdict(fcntl(STDIN_FILENO, F_SETFL, O_ASYNC));
+}
+
 static int new_process(void)
 {
 	return verdict(fork());
@@ -119,6 +127,7 @@ START_TEST(readers_can_do_nothing)
 	expect_behind(NULL, write_file);
 	expect_behind(NULL, read_anything);
 	expect_behind(NULL, trace);
+	expect_behind(NULL, signal_by_file);
 	expect_behind(NULL, new_process);
 	expect_behind(NULL, other_program);
 	expect_behind(NULL, code_of_ones_own);
@@ -131,6 +140,7 @@ START_TEST(a_program_can_read_what_is_the_systems)
 	expect_behind(program, network);
 	expect_behind(program, write_file);
 	expect_behind(program, trace);
+	expect_behind(program, signal_by_file);
 	expect_behind(program, new_process);
 	expect_behind(program, other_program);
 	expect_behind(program, raise_a_limit);

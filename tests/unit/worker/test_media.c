@@ -119,7 +119,7 @@ static void answered(void *arg, enum qg_status status, const struct qg_medium *m
 {
 	struct answer *answer = arg;
 	ck_assert(!answer->came);
-	ck_assert((status == QG_OK) == (medium != NULL));
+	ck_assert(status != QG_OK || medium != NULL);
 	answer->came = true;
 	answer->status = status;
 	if (medium != NULL) {
@@ -165,13 +165,18 @@ static void begin(void)
 	ck_assert_ptr_nonnull(turns[0].media);
 }
 
-static void ask(const char *type, const char *name, struct answer *answer)
+static void ask_in(size_t turn, const char *type, const char *name, struct answer *answer)
 {
-	struct qg_media *media = turns[0].media;
+	struct qg_media *media = turns[turn].media;
 	json_t *attachment = json_pack("{s:s, s:s}", "type", type, "name", name);
 	media->read(media, attachment, answered, answer);
 	json_decref(attachment);
 	ck_assert(!answer->came);
+}
+
+static void ask(const char *type, const char *name, struct answer *answer)
+{
+	ask_in(0, type, name, answer);
 }
 
 static void expect(const char *type, const char *name, const char *data, size_t size,
@@ -254,24 +259,90 @@ START_TEST(a_silent_platform_is_not_waited_for)
 }
 END_TEST
 
-START_TEST(a_few_are_fetched_at_once)
+START_TEST(a_few_of_one_bot_are_in_hand_at_once)
 {
 	static struct answer answers[20];
 	begin();
 	for (size_t i = 0; i < 20; i++) {
-		ask("image", "a.jpg", &answers[i]);
+		ask("file", "a.txt", &answers[i]);
 	}
-	ck_assert_uint_eq(count_live_fetches(), 16);
+	ck_assert_uint_eq(count_live_fetches(), 4);
 	give(3, QG_NOT_FOUND, NULL, 0);
-	ck_assert_uint_eq(fetch_count, 17);
+	ck_assert_uint_eq(fetch_count, 5);
+	give(0, QG_OK, "hello", 5); /* which is read now: it keeps its place */
+	ck_assert_uint_eq(fetch_count, 5);
+	wait_until(has_come, &answers[0]);
+	ck_assert_uint_eq(fetch_count, 6);
 	turns[0].media->forget(turns[0].media, &answers[19]); /* it waits */
 	turns[0].media->forget(turns[0].media, &answers[5]);
-	ck_assert_uint_eq(fetch_count, 18);
+	ck_assert_uint_eq(fetch_count, 7);
 	ck_assert_uint_eq(forgotten, 1);
 	turn_answer(0, "ok"); /* without a word about the others */
 	wait_replies("c1", 1);
 	ck_assert_uint_eq(count_live_fetches(), 0);
 	ck_assert(!answers[19].came && !answers[5].came);
+	answer_free(&answers[0]);
+}
+END_TEST
+
+/* Nobody waits for a customer who sends a hundred files, unless several do. */
+START_TEST(customers_share)
+{
+	static const char *const names[] = {BOT, "shop2", "show", "third"};
+	static struct answer answers[4][8];
+	struct qg_bot_config bots[4];
+	for (size_t i = 0; i < 4; i++) {
+		bots[i] = a_bot(names[i], "1");
+		bots[i].platform = "told";
+		bots[i].customer = i < 2 ? (char *)"acme" : NULL;
+	}
+	told_adapter = &platform;
+	config_bots(&bots[0], &bots[1], &bots[2], &bots[3], NULL);
+	node_start(&ann, "ann");
+	for (size_t i = 0; i < 4; i++) {
+		store_handled(names[i], "c1", "m1", "h1");
+		wait_turns(i + 1);
+		for (size_t k = 0; k < 8; k++) {
+			ask_in(i, "image", names[i], &answers[i][k]);
+		}
+	}
+	ck_assert_uint_eq(count_live_fetches(), 12); /* of acme, of show, of third */
+	ck_assert_str_eq(fetches[3].name, BOT);
+	ck_assert_str_eq(fetches[4].name, "show");
+	give(4, QG_NOT_FOUND, NULL, 0);
+	ck_assert_str_eq(fetches[12].name, "show"); /* who asked first */
+	give(0, QG_NOT_FOUND, NULL, 0);
+	ck_assert_str_eq(fetches[13].name, BOT);
+	turn_answer(0, "ok");
+	wait_replies("c1", 1);
+	ck_assert_uint_eq(count_live_fetches(), 12);
+	ck_assert_str_eq(fetches[14].name, "shop2");
+}
+END_TEST
+
+/* Whoever comes when the room is full is told to come again; what a turn had is given back with it. */
+START_TEST(pictures_of_all_turns_share_the_room)
+{
+	static char large[QG_IMAGE_MOST];
+	struct answer answer = {.takes = true};
+	memcpy(large, PNG, 12);
+	begin();
+	for (size_t i = 0; i < 8; i++) {
+		expect("image", "a.png", large, sizeof(large), QG_OK, &answer);
+		answer_free(&answer);
+		answer.takes = true;
+	}
+	expect("image", "a.png", large, sizeof(large), QG_AWAY, &answer);
+	answer_free(&answer);
+	expect("image", "small.png", PNG, 12, QG_OK, &answer);
+	answer_free(&answer);
+	turn_answer(0, "ok");
+	store_handled(BOT, "c1", "m2", "h2");
+	wait_turns(2);
+	turns[0].media = turns[1].media;
+	answer.takes = true;
+	expect("image", "a.png", large, sizeof(large), QG_OK, &answer);
+	answer_free(&answer);
 }
 END_TEST
 
@@ -435,7 +506,9 @@ int main(int argc, char **argv)
 	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase, pictures_and_documents_are_told_by_their_bytes);
 	tcase_add_test(tcase, what_fails_is_told);
-	tcase_add_test(tcase, a_few_are_fetched_at_once);
+	tcase_add_test(tcase, a_few_of_one_bot_are_in_hand_at_once);
+	tcase_add_test(tcase, customers_share);
+	tcase_add_test(tcase, pictures_of_all_turns_share_the_room);
 	tcase_add_test(tcase, it_may_be_forgotten_at_any_time);
 	tcase_add_test(tcase, a_changed_bot_has_another_adapter);
 	tcase_add_test(tcase, an_adapter_that_refuses_reads_nothing);
