@@ -18,6 +18,8 @@ struct dingtalk_options {
 	char *client_id, *client_secret, *robot_code; /* robot_code: NULL: the client id */
 	int transport;
 	char *card_template_id, *card_content_key; /* NULL: no cards */
+	int64_t monthly_calls, monthly_uses; /* quotas of the organisation */
+	char *event_token, *event_aes_key;	/* of event subscriptions over HTTP; NULL: none */
 	char *api_base, *oapi_base;
 };
 
@@ -29,6 +31,7 @@ struct dingtalk_link;	 /* their Stream connections: link.c */
 
 enum dingtalk_kind {
 	DINGTALK_MESSAGE, /* message is set */
+	DINGTALK_UNSUPPORTED, /* message is set, of a kind nobody can read: say so */
 	DINGTALK_QUOTA,	  /* errorCode 20001: the month's quota is used up, no text came */
 	DINGTALK_NOTHING, /* nothing for us */
 };
@@ -37,6 +40,8 @@ struct dingtalk_handle {
 	char *webhook; /* sessionWebhook on a host of the platform, or NULL */
 	int64_t webhook_until; /* wall ms */
 	char *robot_code, *staff, *sender; /* staff may be NULL: outsiders */
+	enum qg_chat_type type; /* a draft has no other place that says it */
+	char *name;		/* of the sender, for a card's mention; may be NULL */
 };
 struct dingtalk_event {
 	enum dingtalk_kind kind;
@@ -48,6 +53,9 @@ QG_MUST_CHECK enum qg_status dingtalk_event_read(
 void dingtalk_event_finish(struct dingtalk_event *event);
 QG_MUST_CHECK enum qg_status dingtalk_handle_read(const char *text, struct dingtalk_handle *out);
 void dingtalk_handle_finish(struct dingtalk_handle *handle);
+/* Where a post to a sessionWebhook may go: its address on a host of the platform over https, moved to oapi_base where that
+ * is set; NULL: nowhere (or no memory). Yours to free; never logged. */
+char *dingtalk_webhook_url(const struct dingtalk_core *core, const char *webhook);
 
 /* ---- account.c, api.c: calls of the platform ---- */
 
@@ -57,6 +65,7 @@ struct dingtalk_answer { /* borrowed for the call */
 	unsigned retry_ms;
 	const char *code; /* the platform's, for a log; never NULL */
 	const json_t *body; /* NULL where it is none */
+	int http;	    /* 0: none came */
 	bool sent; /* it may have taken effect */
 };
 typedef void (*dingtalk_answer_fn)(void *arg, const struct dingtalk_answer *answer);
@@ -64,10 +73,17 @@ typedef void (*dingtalk_answer_fn)(void *arg, const struct dingtalk_answer *answ
  * month's quota. body: taken. fn once, never from inside, unless forgotten. */
 void dingtalk_call(struct dingtalk_core *core, enum dingtalk_api api, const char *method,
 	const char *path, json_t *body, dingtalk_answer_fn fn, void *arg);
+/* The same as POST with bytes of another type, which stay as they are until fn or dingtalk_forget(): uploads. path may have
+ * a query. */
+void dingtalk_call_bytes(struct dingtalk_core *core, enum dingtalk_api api, const char *path,
+	const char *type, const struct qg_fetch_piece *pieces, size_t count, dingtalk_answer_fn fn,
+	void *arg);
 void dingtalk_forget(struct dingtalk_core *core, void *arg);
 
 /* ---- cards.c: AI streaming cards, where card_template_id is set ---- */
 
+/* Buttons are in a card's variable `buttons`, a JSON array of {"text","id"}; a click names one by its id as actionId, or
+ * as params.id. Who may press is in the id, under a signature: any gateway can judge it (clicks.c). */
 bool dingtalk_cards_draft(struct dingtalk_core *core, const struct qg_draft *draft);
 /* Finishes, or makes and finishes, the card of this reply; false: cards are off just now, send.c does it. */
 bool dingtalk_cards_send(struct dingtalk_core *core, struct qg_reply *reply);

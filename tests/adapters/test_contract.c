@@ -12,7 +12,7 @@
 
 /* Options to try each platform with: a platform without a row here fails the test. */
 static const struct sample {
-	const char *platform, *good, *bad[6];
+	const char *platform, *good, *bad[8];
 } samples[] = {
 	{"web", "members: {小明: s1, 小红: {secret: s2, admin: true}}",
 		{"members: []", "members: 小明", "members: {小明: {secret: 1, rank: 2}}",
@@ -30,11 +30,20 @@ static const struct sample {
 		{"{}", "{bot_id: aib1}", "{bot_id: aib1, transport: webhook}",
 			"{bot_id: aib1, secret: s, transport: pigeon}",
 			"{bot_id: aib1, secret: s, ws_url: x}"}},
+	{"dingtalk", "{client_id: dinge5376fed04c24e28, client_secret: s}",
+		{"{}", "{client_id: ding1}", "{client_id: ding1, client_secret: 's s'}",
+			"{client_id: ding1, client_secret: s, transport: pigeon}",
+			"{client_id: ding1, client_secret: s, event_token: t}",
+			"{client_id: ding1, client_secret: s, api_base: x}"}},
 	{"wecom-hook",
 		"url: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abc-1'",
 		{"{}", "url: 'https://example.com/cgi-bin/webhook/send?key=abc-1'",
 			"url: 'http://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abc-1'",
-			"url: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key='", "url: abc-1"}},
+			"url: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key='", "url: abc-1"}},	{"dingtalk-hook",
+		"{url: 'https://oapi.dingtalk.com/robot/send?access_token=abc1', secret: SEC1}",
+		{"{}", "{secret: SEC1}", "url: 'https://example.com/robot/send?access_token=abc1'",
+			"url: 'http://oapi.dingtalk.com/robot/send?access_token=abc1'",
+			"url: 'https://oapi.dingtalk.com/robot/send?access_token='", "url: abc1"}},
 };
 
 static const struct sample *sample_of(const char *platform)

@@ -27,7 +27,7 @@ static const struct {
 	{"xl/s.xml", "<s><row><c t=\"s\"><v>0</v></c></row></s>"},
 };
 
-static void add_number(struct qg_buf *zip, uint32_t number, unsigned bytes)
+static void add_number(struct qg_buf *zip, uint64_t number, unsigned bytes)
 {
 	for (unsigned i = 0; i < bytes; i++) {
 		qg_buf_add_char(zip, (char)(number >> (8 * i)));

@@ -2,7 +2,7 @@
  * stored; addresses and handles, too.
  *
  * The first byte chooses how the rest is used: as a body of the webhook, of the long connection, as a text with
- * mentions, as an address, as a handle. */
+ * mentions, as an address, as a handle of either transport, as a frame. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "hook.h"
+#include "link.h"
 
 #include "qg/config.h"
 #include "qg/str.h"
 
-enum mode { WEBHOOK, WEBSOCKET, MENTION, ADDRESS, HANDLE, MODES };
+enum mode { WEBHOOK, WEBSOCKET, MENTION, ADDRESS, HANDLE, FRAME, LINK_HANDLE, MODES };
+enum { SCRATCH_MOST = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -86,10 +88,10 @@ static void cut_mention(const char *text)
 static void read_address(const char *text)
 {
 	static const char *const bases[] = {NULL, "http://127.0.0.1:9000"};
-	struct wecom_address address;
-	if (wecom_address_read(text, &address)) {
+	struct qg_address address;
+	if (qg_address_read(text, &address)) {
 		expect(strlen(address.host) > 0, "no host");
-		(void)wecom_address_is_private(address.host);
+		(void)qg_address_is_private(address.host);
 	}
 	for (size_t i = 0; i < 2; i++) {
 		bool refused = false;
@@ -110,6 +112,54 @@ static void read_handle(const char *text)
 	if (hook_handle_read(text, &handle) == QG_OK) {
 		expect(handle.user != NULL, "no user");
 		hook_handle_finish(&handle);
+	}
+}
+
+/* The id that a frame is answered under, told to the store and back. */
+static void check_request(const struct wecom_frame *frame)
+{
+	struct wecom_handle handle = {.type = QG_CHAT_GROUP, .user = "lin"}, again;
+	memset(handle.conn, 'c', WECOM_CONN_CHARS);
+	char *id = qg_piece_copy(&frame->req_id);
+	if (id && id[0] != '\0' && strlen(id) <= WECOM_REQ_ID_MOST) {
+		snprintf(handle.req_id, sizeof(handle.req_id), "%s", id);
+		char *text = wecom_handle_write(&handle);
+		expect(text && wecom_handle_read(text, &again), "a handle that does not read");
+		expect(strcmp(again.req_id, id) == 0 && strcmp(again.user, "lin") == 0 &&
+				again.type == QG_CHAT_GROUP,
+			"another handle");
+		free(text);
+	}
+	free(id);
+}
+
+static void read_frame(const char *data, size_t size)
+{
+	struct wecom_frame frame;
+	struct qg_buf scratch;
+	qg_buf_init(&scratch, SCRATCH_MOST);
+	if (wecom_frame_read(data, size, &scratch, &frame) == QG_OK) {
+		char *words = qg_piece_copy(&frame.words);
+		free(words);
+		(void)qg_piece_int(&frame.code, -1);
+		check_request(&frame);
+		if (frame.body.kind == QG_PIECE_OBJECT) {
+			read_body(frame.body.data, frame.body.size, NULL);
+		}
+	}
+	qg_buf_finish(&scratch);
+}
+
+static void read_link_handle(const char *text)
+{
+	struct wecom_handle handle, again;
+	if (wecom_handle_read(text, &handle)) {
+		char *same = wecom_handle_write(&handle);
+		expect(same && wecom_handle_read(same, &again), "a handle that does not read");
+		expect(strcmp(handle.req_id, again.req_id) == 0 &&
+				strcmp(handle.user, again.user) == 0,
+			"another handle");
+		free(same);
 	}
 }
 
@@ -134,8 +184,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case ADDRESS:
 		read_address(text);
 		break;
-	default:
+	case HANDLE:
 		read_handle(text);
+		break;
+	case FRAME:
+		read_frame(text, size - 1);
+		break;
+	default:
+		read_link_handle(text);
 	}
 	free(text);
 	return 0;

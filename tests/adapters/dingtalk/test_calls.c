@@ -1,0 +1,573 @@
+/* test_calls.c - calls of the platform: what its answers mean, the token, the pace, the month's quota; and media. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "world.h"
+
+#include "qg/clock.h"
+#include "qg/config.h"
+#include "qg/json.h"
+#include "qg/str.h"
+
+static struct qg_test_redis *redis;
+
+static void setup(void)
+{
+	world_open("monthly_calls: 10\nmonthly_uses: 5\n", NULL);
+}
+
+static void teardown(void)
+{
+	world_close();
+}
+
+/* ---- what answers mean ---- */
+
+/* What the planner makes of a status, in the words of the vectors. */
+static const char *next_of(const struct dingtalk_verdict *verdict)
+{
+	if (verdict->token) {
+		return "refresh_token_then_retry_once";
+	}
+	switch (verdict->status) {
+	case QG_OK:
+		return "ok";
+	case QG_BUSY:
+		return verdict->retry_ms >= 600000 ? "pause_10min" : "retry_after_backoff";
+	case QG_FAILED:
+		return "retry_after_backoff";
+	case QG_UNSUPPORTED:
+		return "fallback_plain_message";
+	case QG_DENIED:
+		return "fix_configuration";
+	default:
+		return "give_up";
+	}
+}
+
+/* Where a table of errors says less than who reads the whole answer, or means the same by another name. */
+static bool is_alike(const char *name, const char *have, const char *want)
+{
+	static const struct {
+		const char *name, *have;
+	} others[] = {
+		{"direct_partly_flow_controlled", "ok"}, /* the lists are read by send.c */
+		{"direct_invalid_staff", "ok"},
+		{"card_delivered_false", "ok"}, /* and the results by the cards */
+		{"session_gone", "give_up"},	/* this address; send.c goes on by the API */
+		{"hook_token_gone", "give_up"},
+		{"unknown_result", "fix_configuration"},
+		{"open_plain_http", "fallback_plain_message"}, /* never asked with a reply */
+		{"card_stream_too_large", "fallback_plain_message"},
+	};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strcmp(others[i].name, name) == 0) {
+			return strcmp(others[i].have, have) == 0;
+		}
+	}
+	return strcmp(have, want) == 0;
+}
+
+START_TEST(test_verdicts)
+{
+	json_t *root = world_vectors("api_replies");
+	const json_t *cases = json_object_get(root, "cases");
+	ck_assert_uint_ge(json_array_size(cases), 38);
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		const json_t *vector = json_array_get(cases, i);
+		const char *name = qg_json_str(vector, "name", "?");
+		const char *api = qg_json_str(vector, "api", "");
+		bool is_old = strstr(api, "v1.0") == NULL && strchr(api, '/') == NULL;
+		char code[DINGTALK_CODE_MAX];
+		const json_t *body = json_object_get(vector, "body");
+		struct dingtalk_verdict verdict =
+			dingtalk_verdict(is_old ? DINGTALK_OAPI : DINGTALK_API,
+				(int)qg_json_int(vector, "status", 0),
+				json_is_object(body) ? body : NULL, code);
+		ck_assert_msg(is_alike(name, next_of(&verdict), qg_json_str(vector, "next", "")),
+			"%s: %s", name, next_of(&verdict));
+		ck_assert_int_ge(verdict.retry_ms, qg_json_int(vector, "backoff_ms_min", 0));
+		ck_assert(code[0] != '\0');
+	}
+	json_decref(root);
+}
+END_TEST
+
+START_TEST(test_scope_is_named)
+{
+	char code[DINGTALK_CODE_MAX];
+	json_t *body = json_pack("{s:s, s:{s:[s]}}", "code",
+		"Forbidden.AccessDenied.AccessTokenPermissionDenied", "accessdenieddetail",
+		"requiredScopes", "Card.Streaming.Write");
+	struct dingtalk_verdict verdict = dingtalk_verdict(DINGTALK_API, 403, body, code);
+	ck_assert_int_eq(verdict.status, QG_DENIED);
+	ck_assert_ptr_nonnull(strstr(code, "Card.Streaming.Write"));
+	ck_assert_ptr_nonnull(strstr(verdict.words, "权限管理"));
+	json_decref(body);
+}
+END_TEST
+
+static const struct {
+	int http;
+	const char *body;
+	enum qg_status status;
+} odd[] = {{500, NULL, QG_FAILED}, {502, NULL, QG_FAILED}, {429, NULL, QG_BUSY},
+	{404, NULL, QG_FAILED}, {403, NULL, QG_DENIED}, {413, NULL, QG_TOO_LARGE},
+	{400, "{\"code\":\"some.new.word\"}", QG_UNSUPPORTED},
+	{400, "{\"code\":7}", QG_UNSUPPORTED}, {200, NULL, QG_BUSY}, {200, "{}", QG_OK},
+	{200, "[]", QG_BUSY}, {200, "{\"errcode\":\"0\"}", QG_OK},
+	{200, "{\"errcode\":123456}", QG_UNSUPPORTED}};
+
+START_TEST(test_odd_answers)
+{
+	char code[DINGTALK_CODE_MAX];
+	json_t *body =
+		odd[_i].body ? qg_json_parse(odd[_i].body, strlen(odd[_i].body), NULL) : NULL;
+	ck_assert_int_eq(
+		dingtalk_verdict(DINGTALK_API, odd[_i].http, body, code).status, odd[_i].status);
+	json_decref(body);
+}
+END_TEST
+
+/* ---- calls ---- */
+
+struct ended {
+	unsigned count;
+	enum qg_status status;
+	unsigned retry_ms;
+	char code[DINGTALK_CODE_MAX];
+	bool sent;
+};
+static struct ended ended;
+
+static void end(void *arg, const struct dingtalk_answer *answer)
+{
+	struct ended *to = arg;
+	to->count++;
+	to->status = answer->status;
+	to->retry_ms = answer->retry_ms;
+	to->sent = answer->sent;
+	snprintf(to->code, sizeof(to->code), "%s", answer->code);
+}
+
+static bool has_ended(void *arg)
+{
+	return ended.count >= *(unsigned *)arg;
+}
+
+static void call(const char *path)
+{
+	dingtalk_call(
+		world_core(), DINGTALK_API, "POST", path, json_pack("{s:i}", "a", 1), end, &ended);
+}
+
+static void call_and_wait(const char *path)
+{
+	unsigned wanted = ended.count + 1;
+	call(path);
+	ck_assert_uint_eq(ended.count, wanted - 1); /* never from inside */
+	world_wait(has_ended, &wanted);
+}
+
+START_TEST(test_call)
+{
+	world.answer = "{\"processQueryKey\":\"k\"}";
+	call_and_wait("/v1.0/robot/groupMessages/send");
+	ck_assert_int_eq(ended.status, QG_OK);
+	ck_assert_uint_eq(world.asked_count, 2);
+	const struct asked *asked = &world.asked[1];
+	ck_assert_str_eq(asked->token, "token-1");
+	ck_assert_str_eq(asked->accept, "application/json");
+	ck_assert_str_eq(asked->body, "{\"a\":1}");
+	ck_assert_str_eq(asked->query, "");
+	call_and_wait("/v1.0/robot/groupMessages/send");
+	ck_assert_uint_eq(world.tokens, 1); /* the token is kept */
+}
+END_TEST
+
+START_TEST(test_old_api_has_the_token_in_its_query)
+{
+	unsigned wanted = 1;
+	static const struct qg_fetch_piece pieces[] = {{"abc", 3}, {"def", 3}};
+	dingtalk_call_bytes(world_core(), DINGTALK_OAPI, "/media/upload?type=file",
+		"multipart/form-data; boundary=b", pieces, 2, end, &ended);
+	world_wait(has_ended, &wanted);
+	ck_assert_int_eq(ended.status, QG_OK);
+	ck_assert_str_eq(world.asked[1].query, "type=file&access_token=token-1");
+	ck_assert_str_eq(world.asked[1].body, "abcdef");
+	ck_assert_str_eq(world.asked[1].token, "");
+}
+END_TEST
+
+START_TEST(test_refused_token_is_replaced_once)
+{
+	world.refuses_token = true;
+	call_and_wait("/v1.0/x");
+	ck_assert_int_eq(ended.status, QG_OK);
+	ck_assert_uint_eq(world.tokens, 2);
+	ck_assert_str_eq(world.asked[world.asked_count - 1].token, "token-2");
+	world.answer_status = 401;
+	world.answer = "{\"code\":\"InvalidAuthentication\"}";
+	size_t before = world.asked_count;
+	call_and_wait("/v1.0/y");
+	ck_assert_int_eq(ended.status, QG_FAILED);
+	ck_assert_uint_eq(world.tokens, 3);
+	ck_assert_uint_eq(world.asked_count, before + 3);
+}
+END_TEST
+
+START_TEST(test_no_token)
+{
+	world.token_status = 400;
+	world.token_answer = "{\"code\":\"invalidClientIdOrSecret\"}";
+	call_and_wait("/v1.0/x");
+	ck_assert_int_eq(ended.status, QG_DENIED);
+	ck_assert(!ended.sent);
+	ck_assert_ptr_null(strstr(ended.code, CLIENT_SECRET));
+}
+END_TEST
+
+START_TEST(test_forget)
+{
+	struct ended other = {0};
+	call("/v1.0/x");
+	dingtalk_call(world_core(), DINGTALK_API, "GET", "/v1.0/z", NULL, end, &other);
+	dingtalk_forget(world_core(), &ended);
+	dingtalk_core_starved(world_core(), end, &ended);
+	dingtalk_forget(world_core(), &ended);
+	world_wait_asked(2);
+	world_settle();
+	ck_assert_uint_eq(ended.count, 0);
+}
+END_TEST
+
+static void call_times(size_t calls, const char *path)
+{
+	unsigned wanted = ended.count + (unsigned)calls;
+	for (size_t i = 0; i < calls; i++) {
+		call(path);
+	}
+	world_wait(has_ended, &wanted);
+}
+
+/* More than the platform takes in a second waits here. */
+START_TEST(test_pace)
+{
+	struct timespec before, after;
+	call_and_wait("/v1.0/x"); /* the token is there */
+	world_pass(10000);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	call_times(16, "/v1.0/x");
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	int64_t ms = (int64_t)(after.tv_sec - before.tv_sec) * 1000 +
+		     (after.tv_nsec - before.tv_nsec) / 1000000;
+	ck_assert_int_ge(ms, 16 * 50 - 400); /* 20 a second, some of them in advance */
+	ck_assert_uint_eq(ended.count, 17);
+}
+END_TEST
+
+START_TEST(test_rate_refusal)
+{
+	world.answer_status = 403;
+	world.answer = "{\"code\":\"Forbidden.AccessDenied.QpsLimitForAppkeyAndApi\"}";
+	call_and_wait("/v1.0/x");
+	ck_assert_int_eq(ended.status, QG_BUSY);
+	ck_assert_uint_ge(ended.retry_ms, 1000);
+	/* not counted, and the next of this kind waits */
+	ck_assert_uint_eq(dingtalk_account_used(world_core()->account, DINGTALK_CALLS), 0);
+	world.answer = NULL;
+	world.answer_status = 0;
+	size_t before = world.asked_count;
+	call("/v1.0/x");
+	call_and_wait("/v1.0/other");
+	ck_assert_uint_eq(world.asked_count, before + 1);
+}
+END_TEST
+
+START_TEST(test_ban)
+{
+	world.answer = "{\"status\":1111,\"punish\":\"deny\"}";
+	call_and_wait("/v1.0/x");
+	ck_assert_int_eq(ended.status, QG_BUSY);
+	ck_assert_uint_ge(ended.retry_ms, 300000);
+	size_t before = world.asked_count;
+	call_and_wait("/v1.0/y");
+	ck_assert_int_eq(ended.status, QG_BUSY);
+	ck_assert_uint_eq(world.asked_count, before); /* nothing leaves */
+	world.answer = NULL;
+	world_pass(320000);
+	call_and_wait("/v1.0/y");
+	ck_assert_int_eq(ended.status, QG_OK);
+}
+END_TEST
+
+START_TEST(test_month_is_used_up)
+{
+	world.answer_status = 403;
+	world.answer = "{\"code\":\"Forbidden.AccessDenied.ApiCountLimitForOrg\"}";
+	call_and_wait("/v1.0/x");
+	ck_assert_int_eq(ended.status, QG_DENIED);
+	ck_assert_uint_ge(dingtalk_account_used(world_core()->account, DINGTALK_CALLS), 100);
+	size_t before = world.asked_count;
+	call_and_wait("/v1.0/y");
+	ck_assert_uint_eq(world.asked_count, before);
+	world.answer = NULL;
+	world.answer_status = 0;
+	world_pass(600000); /* somebody may have bought more */
+	call_and_wait("/v1.0/y");
+	ck_assert_int_eq(ended.status, QG_OK);
+}
+END_TEST
+
+/* ---- the month, in Redis ---- */
+
+static void setup_redis(void)
+{
+	redis = qg_test_redis_start(false);
+	world_open("monthly_calls: 10\nmonthly_uses: 5\n", redis);
+}
+
+static void teardown_redis(void)
+{
+	world_close();
+	qg_test_redis_stop(redis);
+}
+
+static bool is_flushed(void *arg)
+{
+	const struct dingtalk_count *count = arg;
+	return count->pending == 0 && count->flying == 0;
+}
+
+START_TEST(test_count)
+{
+	struct dingtalk_account *account = world_core()->account;
+	dingtalk_account_count(account, DINGTALK_CALLS, 8);
+	ck_assert_uint_eq(dingtalk_account_used(account, DINGTALK_CALLS), 80);
+	world_wait(is_flushed, &account->counts[DINGTALK_CALLS]);
+	ck_assert_int_eq(account->counts[DINGTALK_CALLS].used, 8);
+	ck_assert_int_eq(account->counts[DINGTALK_CALLS].warned, 80);
+	/* Another process counted, too. */
+	char error[128];
+	char *key = qg_str_printf("%scalls:%d", account->count_key, account->month);
+	const char *argv[] = {"INCRBY", key, "5"};
+	struct qg_redis_reply *reply = qg_redis_ask(qg_test_redis_url(redis), error, 3, argv, NULL);
+	ck_assert_msg(reply != NULL, "%s", error);
+	qg_redis_reply_free(reply);
+	dingtalk_account_count(account, DINGTALK_CALLS, 1);
+	world_wait(is_flushed, &account->counts[DINGTALK_CALLS]);
+	ck_assert_int_eq(account->counts[DINGTALK_CALLS].used, 14);
+	ck_assert_int_eq(account->counts[DINGTALK_CALLS].warned, 100);
+	const char *ttl[] = {"TTL", key};
+	reply = qg_redis_ask(qg_test_redis_url(redis), error, 2, ttl, NULL);
+	ck_assert_int_gt(reply->integer, 31 * 24 * 3600);
+	qg_redis_reply_free(reply);
+	free(key);
+}
+END_TEST
+
+/* 2026-01-01 08:00 in China; a month later all begins anew. */
+START_TEST(test_month_turns)
+{
+	struct dingtalk_account *account = world_core()->account;
+	dingtalk_account_count(account, DINGTALK_USES, 5);
+	ck_assert_uint_eq(dingtalk_account_used(account, DINGTALK_USES), 100);
+	world_wait(is_flushed, &account->counts[DINGTALK_USES]);
+	world_pass((uint64_t)31 * 24 * 3600 * 1000 - 8 * 3600 * 1000 - 1);
+	dingtalk_account_count(account, DINGTALK_USES, 0);
+	ck_assert_uint_eq(dingtalk_account_used(account, DINGTALK_USES), 100);
+	world_pass(1);
+	dingtalk_account_count(account, DINGTALK_USES, 1);
+	ck_assert_uint_eq(dingtalk_account_used(account, DINGTALK_USES), 20);
+	world_wait(is_flushed, &account->counts[DINGTALK_USES]);
+	ck_assert_int_eq(account->counts[DINGTALK_USES].used, 1);
+}
+END_TEST
+
+/* ---- media ---- */
+
+static bool told;
+static enum qg_status media_status;
+static char *media;
+static size_t media_size;
+
+static void came(void *arg, enum qg_status status, char *data, size_t size)
+{
+	ck_assert(!told && (status == QG_OK) == (data != NULL));
+	ck_assert(!data || data[size] == '\0');
+	told = true;
+	media_status = status;
+	free(media);
+	media = data;
+	media_size = size;
+}
+
+static bool is_told(void *arg)
+{
+	return told;
+}
+
+static enum qg_status fetch_media(const char *second, size_t most)
+{
+	json_t *attachment = json_pack("{s:s, s:s, s:s, s:s}", "type", "image", "name", "", "code",
+		"code-1", "robot_code", "ding-robot");
+	if (second) {
+		json_object_set_new(attachment, "second_code", json_string(second));
+	}
+	told = false;
+	world.host->bot.adapter->media(&world.host->bot, attachment, most, came, NULL);
+	json_decref(attachment);
+	ck_assert(!told);
+	world_wait(is_told, NULL);
+	return media_status;
+}
+
+static char *download_answer(const char *path)
+{
+	return qg_str_printf(
+		"{\"downloadUrl\":\"http://%s%s\"}", qg_http_server_address(world.platform), path);
+}
+
+static void drop_media(void)
+{
+	free(media);
+	media = NULL;
+}
+
+START_TEST(test_media)
+{
+	char *answer = download_answer("/file/a.file?sign=q%3D1%3B2");
+	world.answer = answer;
+	world.file = "a picture";
+	world.file_size = 9;
+	ck_assert_int_eq(fetch_media(NULL, 100), QG_OK);
+	ck_assert_str_eq(media, "a picture");
+	ck_assert_uint_eq(media_size, 9);
+	const struct asked *call_of = &world.asked[1], *get = &world.asked[2];
+	ck_assert_str_eq(call_of->path, "/v1.0/robot/messageFiles/download");
+	json_t *body = qg_json_parse(call_of->body, strlen(call_of->body), NULL);
+	ck_assert_str_eq(qg_json_str(body, "downloadCode", ""), "code-1");
+	ck_assert_str_eq(qg_json_str(body, "robotCode", ""), "ding-robot");
+	json_decref(body);
+	ck_assert_str_eq(get->method, "GET");
+	ck_assert_str_eq(get->query, "sign=q%3D1%3B2"); /* byte for byte */
+	ck_assert_str_eq(get->token, "");
+	ck_assert_int_eq(fetch_media(NULL, 9), QG_OK);
+	ck_assert_int_eq(fetch_media(NULL, 8), QG_TOO_LARGE);
+	world.file_size = 0;
+	ck_assert_int_eq(fetch_media(NULL, 8), QG_OK);
+	ck_assert_uint_eq(media_size, 0);
+	drop_media();
+	free(answer);
+}
+END_TEST
+
+START_TEST(test_media_second_code)
+{
+	world.answer_status = 500;
+	world.answer = "{\"code\":\"unknownError\"}";
+	ck_assert_int_eq(fetch_media("code-2", 100), QG_NOT_FOUND);
+	size_t found = 0;
+	for (size_t i = 0; i < world.asked_count; i++) {
+		found += strstr(world.asked[i].body, "code-2") != NULL;
+	}
+	ck_assert_uint_eq(found, 1);
+	world.answer_status = 400;
+	world.answer = "{\"code\":\"invalidParameter.robotCode.downloadCode\"}";
+	ck_assert_int_eq(fetch_media(NULL, 100), QG_NOT_FOUND);
+}
+END_TEST
+
+static const struct {
+	int http;
+	enum qg_status status;
+	size_t gets;
+} file_answers[] = {
+	{403, QG_NOT_FOUND, 1}, {404, QG_NOT_FOUND, 1}, {302, QG_NOT_FOUND, 1}, {503, QG_AWAY, 3}};
+
+START_TEST(test_media_answers)
+{
+	char *answer = download_answer("/file/x");
+	world.answer = answer;
+	world.file_status = file_answers[_i].http;
+	ck_assert_int_eq(fetch_media(NULL, 100), file_answers[_i].status);
+	size_t gets = 0;
+	for (size_t i = 0; i < world.asked_count; i++) {
+		gets += strcmp(world.asked[i].path, "/file/x") == 0;
+	}
+	ck_assert_uint_eq(gets, file_answers[_i].gets);
+	free(answer);
+}
+END_TEST
+
+static const char *const forbidden[] = {"http://127.0.0.2/x", "https://localhost/x",
+	"http://10.0.0.1/x", "http://192.168.1.176/x", "http://169.254.169.254/x", "http://[::1]/x",
+	"ftp://h.example/x", "file:///etc/passwd", "x", "http://2130706433/x",
+	"http://a@b.example/x"};
+
+START_TEST(test_media_forbidden)
+{
+	char *answer = qg_str_printf("{\"downloadUrl\":\"%s\"}", forbidden[_i]);
+	world.answer = answer;
+	ck_assert_int_eq(fetch_media(NULL, 100), QG_INVALID);
+	free(answer);
+}
+END_TEST
+
+START_TEST(test_media_forget)
+{
+	json_t *attachment = json_pack("{s:s, s:s}", "type", "image", "code", "c");
+	told = false;
+	world.mute = true;
+	world.host->bot.adapter->media(&world.host->bot, attachment, 10, came, &told);
+	world.host->bot.adapter->media_forget(&world.host->bot, &told);
+	world.host->bot.adapter->media(&world.host->bot, attachment, 10, came, &told);
+	world_wait_asked(2);
+	world.host->bot.adapter->media_forget(&world.host->bot, &told);
+	world.host->bot.adapter->media(&world.host->bot, attachment, 10, came, &told);
+	world_settle(); /* and one that the bot's end meets */
+	ck_assert(!told);
+	json_decref(attachment);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("dingtalk calls");
+	TCase *tests = tcase_create("calls"), *months = tcase_create("months");
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(months, setup_redis, teardown_redis);
+	tcase_set_timeout(tests, 30);
+	tcase_set_timeout(months, 30);
+	tcase_add_test(tests, test_verdicts);
+	tcase_add_test(tests, test_scope_is_named);
+	tcase_add_loop_test(tests, test_odd_answers, 0, (int)(sizeof(odd) / sizeof(odd[0])));
+	tcase_add_test(tests, test_call);
+	tcase_add_test(tests, test_old_api_has_the_token_in_its_query);
+	tcase_add_test(tests, test_refused_token_is_replaced_once);
+	tcase_add_test(tests, test_no_token);
+	tcase_add_test(tests, test_forget);
+	tcase_add_test(tests, test_pace);
+	tcase_add_test(tests, test_rate_refusal);
+	tcase_add_test(tests, test_ban);
+	tcase_add_test(tests, test_month_is_used_up);
+	tcase_add_test(months, test_count);
+	tcase_add_test(months, test_month_turns);
+	tcase_add_test(tests, test_media);
+	tcase_add_test(tests, test_media_second_code);
+	tcase_add_loop_test(tests, test_media_answers, 0,
+		(int)(sizeof(file_answers) / sizeof(file_answers[0])));
+	tcase_add_loop_test(
+		tests, test_media_forbidden, 0, (int)(sizeof(forbidden) / sizeof(forbidden[0])));
+	tcase_add_test(tests, test_media_forget);
+	suite_add_tcase(suite, tests);
+	suite_add_tcase(suite, months);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
