@@ -44,7 +44,9 @@ static void check_bot(
 	if (bot->trigger != QG_TRIGGER_MENTION && !adapter->can.hears_all) {
 		const struct qg_tree *at = qg_tree_get(tree, "trigger");
 		qg_problem_error(problems, at ? at : tree,
-			"%s hears mentions only in groups; allowed: mention", adapter->name);
+			"平台只把 @机器人 的群消息发来，请写 trigger: mention · in groups %s "
+			"delivers only messages that mention the bot; allowed: mention",
+			adapter->name);
 	}
 	if (adapter->check) {
 		adapter->check(bot, tree, problems);

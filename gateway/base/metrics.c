@@ -37,9 +37,10 @@ enum {
 struct family;
 
 struct qg_metric {
-	struct qg_metric *next;
+	struct qg_metric *next, *next_in_row;
 	const struct family *family;
-	char *labels; /* "" without */
+	uint32_t hash; /* of the labels */
+	char *labels;  /* "" without */
 	int64_t value;
 	uint64_t sum_us;
 	uint64_t counts[BOUNDS + 1]; /* of histograms, not cumulative */
@@ -50,6 +51,8 @@ struct family {
 	char *name, *help;
 	enum kind kind;
 	struct qg_metric *series, **tail;
+	struct qg_metric **rows; /* the same series by their hash: a thousand bots have one each */
+	size_t room, count;
 };
 
 static struct family *families;
@@ -89,6 +92,45 @@ static struct family *get_family(const char *name, enum kind kind, const char *h
 	return family;
 }
 
+static uint32_t hash_of(const char *text) /* FNV-1a */
+{
+	uint32_t sum = UINT32_C(0x811c9dc5);
+	for (; *text != '\0'; text++) {
+		sum = (sum ^ (unsigned char)*text) * UINT32_C(0x01000193);
+	}
+	return sum;
+}
+
+static void put_in_row(struct family *family, struct qg_metric *metric)
+{
+	struct qg_metric **row = &family->rows[metric->hash & (family->room - 1)];
+	metric->next_in_row = *row;
+	*row = metric;
+}
+
+static void make_room(struct family *family)
+{
+	if (family->count < family->room) {
+		return;
+	}
+	free(family->rows);
+	family->room = family->room > 0 ? 2 * family->room : 1;
+	family->rows = must(calloc(family->room, sizeof(struct qg_metric *)));
+	for (struct qg_metric *metric = family->series; metric; metric = metric->next) {
+		put_in_row(family, metric);
+	}
+}
+
+static struct qg_metric *find_series(const struct family *family, const char *labels, uint32_t hash)
+{
+	struct qg_metric *metric =
+		family->room > 0 ? family->rows[hash & (family->room - 1)] : NULL;
+	while (metric && (metric->hash != hash || strcmp(metric->labels, labels) != 0)) {
+		metric = metric->next_in_row;
+	}
+	return metric;
+}
+
 static struct qg_metric *get(const char *name, const char *labels, enum kind kind, const char *help)
 {
 	struct family *family = get_family(name, kind, help);
@@ -96,16 +138,20 @@ static struct qg_metric *get(const char *name, const char *labels, enum kind kin
 		abort(); /* our own mistake: one name, two kinds */
 	}
 	const char *wanted = labels ? labels : "";
-	for (struct qg_metric *metric = family->series; metric; metric = metric->next) {
-		if (strcmp(metric->labels, wanted) == 0) {
-			return metric;
-		}
+	uint32_t hash = hash_of(wanted);
+	struct qg_metric *metric = find_series(family, wanted, hash);
+	if (metric) {
+		return metric;
 	}
-	struct qg_metric *metric = must(calloc(1, sizeof(*metric)));
+	make_room(family);
+	metric = must(calloc(1, sizeof(*metric)));
 	metric->family = family;
+	metric->hash = hash;
 	metric->labels = must(strdup(wanted));
 	*family->tail = metric;
 	family->tail = &metric->next;
+	family->count++;
+	put_in_row(family, metric);
 	return metric;
 }
 

@@ -13,9 +13,10 @@
 #include "models.h"
 #include "qg/clock.h"
 #include "qg/fetch.h"
+#include "probe.h"
 #include "running.h"
 
-enum { LOOK_MS = 1000, PATIENCE_MS = 5 * 60 * 1000 };
+enum { LOOK_MS = 1000, LINK_MS = 15 * 1000, PATIENCE_MS = 5 * 60 * 1000 };
 
 struct arrival {
 	const struct qg_config *config;
@@ -56,6 +57,30 @@ static bool count(struct arrival *arrival, double *count_out)
 	return ok;
 }
 
+/* The server that runs reads the new file by itself and dials: false where that has not come to anything. */
+static bool wait_for_link(struct arrival *arrival)
+{
+	uint64_t end = qg_clock_mono() + LINK_MS;
+	double up = 0;
+	fputs("  等服务连上平台 waiting for its link ...\n", stderr);
+	while (!arrival->interrupted && qg_clock_mono() < end) {
+		int http;
+		char *page = qg_cli_running_get(
+			arrival->config, arrival->loop, arrival->http, "/metrics", &http);
+		bool known = page && qg_cli_metric(page, "link_up", arrival->bot, &up);
+		free(page);
+		if (known && up != 0) { /* up, or another gateway has it */
+			puts("  ✓ 连上了 its link is up");
+			return true;
+		}
+		qg_timer_start(arrival->timer, LOOK_MS);
+		qg_loop_run(arrival->loop);
+	}
+	puts("  没连上：多半是凭据填错了，qungong doctor 说哪里不对 · its link is not up: `qungong "
+	     "doctor` says why");
+	return false;
+}
+
 static void wait(struct arrival *arrival, double before)
 {
 	uint64_t end = qg_clock_mono() + PATIENCE_MS;
@@ -88,9 +113,13 @@ void qg_cli_wait_for_word(const struct qg_cli *cli, const struct qg_config *conf
 	struct arrival arrival = {.config = config, .bot = bot};
 	double before = 0;
 	bool runs = open_all(cli, &arrival) && count(&arrival, &before);
-	printf("\n%s在群里写 in the group: @%s 你好\n", runs ? "现在" : "启动 qungong run 之后，",
+	bool dead = runs && qg_cli_dials(qg_config_bot(config, bot)) && !wait_for_link(&arrival);
+	printf("\n%s在群里写 in the group: @%s 你好\n",
+		dead   ? "连上之后，"
+		: runs ? "现在"
+		       : "启动 qungong run 之后，",
 		shown && *shown ? shown : "机器人");
-	if (runs && isatty(STDIN_FILENO)) {
+	if (runs && !dead && isatty(STDIN_FILENO)) {
 		puts("  等它收到，Ctrl-C 不等了 · waiting for it, Ctrl-C to go on");
 		wait(&arrival, before);
 	}

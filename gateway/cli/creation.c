@@ -193,22 +193,22 @@ static void poll(void *arg)
 	qg_buf_finish(&coded);
 }
 
-static void show(const struct creation *creation)
+void qg_cli_show_code(const char *app, const char *english, const char *url)
 {
 	const char *term = getenv("TERM");
 	bool colours = term && *term && strcmp(term, "dumb") != 0;
 	struct qg_buf picture;
 	qg_buf_init(&picture, 256 * 1024);
-	fputs("\n用手机上的「企业微信」扫码，创建智能机器人 · scan with the WeCom app:\n\n",
-		stderr);
-	if (qg_qr_text(creation->url, colours, &picture) == QG_OK) {
+	fprintf(stderr, "\n用手机上的「%s」扫码，创建机器人 · scan with the %s app:\n\n", app,
+		english);
+	if (qg_qr_text(url, colours, &picture) == QG_OK) {
 		fwrite(picture.data, 1, picture.size, stderr);
 	}
 	qg_buf_finish(&picture);
 	fprintf(stderr,
-		"\n或者在手机的企业微信里打开 or open it there: %s\n五分钟内有效；按 Ctrl-C "
+		"\n或者在手机的%s里打开 or open it there: %s\n五分钟内有效；按 Ctrl-C "
 		"改为手工填写 · Ctrl-C to type the credentials instead\n",
-		creation->url);
+		app, url);
 }
 
 static void offered(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end *end)
@@ -223,7 +223,7 @@ static void offered(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end
 			   creation->words) != QG_OK) {
 		qg_loop_stop(creation->loop);
 	} else {
-		show(creation);
+		qg_cli_show_code("企业微信", "WeCom", creation->url);
 		creation->end = qg_clock_mono() + qg_clock_scaled(POLL_MOST_MS);
 		qg_timer_start(creation->timer, qg_clock_scaled(POLL_MS));
 	}
@@ -266,8 +266,8 @@ static void create(const struct qg_cli *cli, struct creation *creation)
 /* Somebody who gives credentials, or wants a webhook, has an account already. */
 static bool has_account(const struct qg_strings *given)
 {
-	static const char *const keys[] = {
-		"bot_id=", "secret=", "transport=webhook", "token=", "encoding_aes_key="};
+	static const char *const keys[] = {"bot_id=", "secret=", "transport=webhook",
+		"token=", "encoding_aes_key=", "client_id=", "client_secret="};
 	for (size_t i = 0; i < given->count; i++) {
 		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 			if (qg_str_starts_with(given->items[i], keys[k])) {
@@ -278,28 +278,37 @@ static bool has_account(const struct qg_strings *given)
 	return false;
 }
 
-bool qg_cli_create_account(const struct qg_cli *cli, const char *platform,
-	const struct qg_strings *given, json_t *options)
+static bool create_wecom(const struct qg_cli *cli, json_t *options, char *words, size_t size)
 {
-	if (strcmp(platform, "wecom") != 0 || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) ||
-		has_account(given)) {
-		return false;
-	}
 	struct creation creation = {0};
 	create(cli, &creation);
 	bool made = creation.id && creation.secret &&
 		    json_object_set_new(options, "bot_id", json_string(creation.id)) == 0 &&
 		    json_object_set_new(options, "secret", json_string(creation.secret)) == 0;
-	if (made) {
-		fputs("机器人创建好了。The bot is made.\n", stderr);
-	} else {
-		fprintf(stderr, "\n没有扫码创建%s%s%s，改为手工填写 · to be made by hand:\n",
-			creation.words[0] ? "（" : "", creation.words,
-			creation.words[0] ? "）" : "");
-	}
+	snprintf(words, size, "%s", creation.words);
 	free(creation.scode);
 	free(creation.url);
 	free(creation.id);
 	free(creation.secret);
+	return made;
+}
+
+bool qg_cli_create_account(const struct qg_cli *cli, const char *platform,
+	const struct qg_strings *given, json_t *options)
+{
+	char words[128] = "";
+	bool is_dingtalk = strcmp(platform, "dingtalk") == 0;
+	if ((!is_dingtalk && strcmp(platform, "wecom") != 0) || !isatty(STDIN_FILENO) ||
+		!isatty(STDERR_FILENO) || has_account(given)) {
+		return false;
+	}
+	bool made = is_dingtalk ? qg_cli_create_dingtalk(cli, options, words, sizeof(words))
+				: create_wecom(cli, options, words, sizeof(words));
+	if (made) {
+		fputs("机器人创建好了。The bot is made.\n", stderr);
+	} else {
+		fprintf(stderr, "\n没有扫码创建%s%s%s，改为手工填写 · to be made by hand:\n",
+			words[0] ? "（" : "", words, words[0] ? "）" : "");
+	}
 	return made;
 }

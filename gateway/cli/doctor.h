@@ -42,7 +42,7 @@ enum qg_grade qg_judge_memory(int64_t used, int64_t most);
 /* ---- doctor_bots.c: roles, accounts, links ---- */
 
 void qg_doctor_bots(struct qg_doctor *doctor);
-enum qg_link_state { QG_LINK_IS_UP, QG_LINK_IS_DOWN, QG_LINK_IS_UNKNOWN };
+enum qg_link_state { QG_LINK_IS_UP, QG_LINK_IS_DOWN, QG_LINK_IS_ELSEWHERE, QG_LINK_IS_UNKNOWN };
 /* A bot's link by what the server shows: its own series, else that all or none of the links are up. */
 enum qg_link_state qg_judge_link(const char *metrics, const char *ready, const char *bot);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hire.h"
 #include "probe.h"
 #include "qg/adapter.h"
 #include "qg/clock.h"
@@ -19,6 +20,8 @@ static const struct page {
 	{"feishu", "open.feishu.cn/app →「凭证与基础信息」"},
 	{"wecom", "企业微信管理后台 →「管理工具」→「智能机器人」→ API 模式"},
 	{"wecom-hook", "群设置 →「消息推送」"},
+	{"dingtalk", "open-dev.dingtalk.com → 该应用 →「凭证与基础信息」"},
+	{"dingtalk-hook", "群设置 → 机器人"},
 };
 
 static const char *console_of(const char *platform)
@@ -60,33 +63,49 @@ static bool has_hook(const struct qg_bot_config *bot)
 	       !qg_cli_dials(bot);
 }
 
+/* Words that say in Chinese what to do need nothing of ours before them. */
+static void say_probe(struct qg_doctor *doctor, const struct qg_bot_config *bot, const char *about,
+	const struct qg_cli_probe *probe)
+{
+	bool speaks = strstr(probe->words, "· ") != NULL;
+	bool refused = probe->status == QG_DENIED || probe->status == QG_INVALID;
+	const char *console = console_of(bot->platform);
+	if (probe->status == QG_OK) {
+		qg_doctor_note(doctor, QG_GRADE_OK, about, "凭据有效 · credentials work: %s",
+			probe->words);
+	} else if (speaks && refused) {
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "凭据没通过（填在 %s）：%s", bot->file,
+			probe->words);
+	} else if (speaks) {
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "凭据没能核对：%s", probe->words);
+	} else if (refused) {
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
+			"平台不认这些凭据：到 %s 重新复制，填进 %s · refused: %s", console,
+			bot->file, probe->words);
+	} else {
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
+			"没能向平台核对凭据：检查网络、DNS、代理（https_proxy）；凭据在 %s · not "
+			"reached: %s",
+			console, probe->words);
+	}
+}
+
 static void ask_platform(
 	struct qg_doctor *doctor, const struct qg_bot_config *bot, const char *about)
 {
 	struct qg_cli_probe probe;
 	qg_cli_probe(doctor->cli, doctor->config, bot, doctor->loop, doctor->http, &probe);
-	const char *console = console_of(bot->platform);
-	if (!probe.asked && has_hook(bot)) {
+	if (probe.asked) {
+		say_probe(doctor, bot, about, &probe);
+	} else if (has_hook(bot)) {
 		qg_doctor_note(doctor, QG_GRADE_OK, about,
-			"回调的密钥由平台核对：在 %s 保存回调地址时就知道 · its keys are checked "
-			"when the "
-			"address is saved there",
-			console);
-	} else if (!probe.asked) {
-		qg_doctor_note(doctor, QG_GRADE_OK, about,
-			"%s 没有凭据要核对 · no credentials to check", bot->platform);
-	} else if (probe.status == QG_OK) {
-		qg_doctor_note(doctor, QG_GRADE_OK, about, "%s 认这些凭据 · credentials work: %s",
-			bot->platform, probe.words);
-	} else if (probe.status == QG_DENIED || probe.status == QG_INVALID) {
-		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
-			"平台不认这些凭据：到 %s 重新复制，填进 %s · refused: %s", console,
-			bot->file, probe.words);
+			"回调的密钥要等平台来核对：在 %s 保存回调地址时就知道 · its keys are "
+			"checked when the address is saved there",
+			console_of(bot->platform));
 	} else {
-		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
-			"没能向平台核对凭据：检查网络、DNS、代理（https_proxy）；凭据在 %s · not "
-			"reached: %s",
-			console, probe.words);
+		qg_doctor_note(doctor, QG_GRADE_OK, about,
+			"%s没有凭据要核对 · no credentials to check",
+			qg_cli_platform_title(bot->platform));
 	}
 }
 
@@ -94,7 +113,7 @@ enum qg_link_state qg_judge_link(const char *metrics, const char *ready, const c
 {
 	double up;
 	if (metrics && qg_cli_metric(metrics, "link_up", bot, &up)) {
-		return up > 0 ? QG_LINK_IS_UP : QG_LINK_IS_DOWN;
+		return up > 0 ? QG_LINK_IS_UP : up < 0 ? QG_LINK_IS_ELSEWHERE : QG_LINK_IS_DOWN;
 	}
 	json_auto_t *root = ready ? qg_json_parse(ready, strlen(ready), NULL) : NULL;
 	const json_t *links = json_object_get(root, "links");
@@ -103,6 +122,26 @@ enum qg_link_state qg_judge_link(const char *metrics, const char *ready, const c
 		return QG_LINK_IS_UP;
 	}
 	return owned > 0 && links_up == 0 ? QG_LINK_IS_DOWN : QG_LINK_IS_UNKNOWN;
+}
+
+/* Who was thrown out by another program has nothing to put right in the credentials. */
+static void say_down(struct qg_doctor *doctor, const struct qg_bot_config *bot, const char *about)
+{
+	double kicks;
+	if (doctor->metrics && qg_cli_metric(doctor->metrics, "links_kicked_total", NULL, &kicks) &&
+		kicks > 0) {
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
+			"长连接断着，很可能被顶掉了：停掉另一个用同一个机器人的程序，5 "
+			"分钟内自动重连；"
+			"不知道是谁，就到 %s 重置 Secret，再填进 %s · its link is down: another "
+			"program logged in with its credentials",
+			console_of(bot->platform), bot->file);
+		return;
+	}
+	qg_doctor_note(doctor, QG_GRADE_FAIL, about,
+		"长连接断着：多半是凭据不对或网络不通，服务的日志里有原因；凭据到 %s 核对 · its "
+		"link is down, the server's log says why",
+		console_of(bot->platform));
 }
 
 /* The server has the link, and a question of ours would take it away: it is asked instead. */
@@ -114,11 +153,13 @@ static void ask_server(struct qg_doctor *doctor, const struct qg_bot_config *bot
 			"长连接正常（看的是正在运行的服务）· its link is up, says the server");
 		break;
 	case QG_LINK_IS_DOWN:
-		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
-			"长连接断着：看日志里的原因，凭据在 "
-			"%s；也可能别的程序用了同一个机器人（被顶掉后等 5 "
-			"分钟）· its link is down",
-			console_of(bot->platform));
+		say_down(doctor, bot, about);
+		break;
+	case QG_LINK_IS_ELSEWHERE:
+		qg_doctor_note(doctor, QG_GRADE_OK, about,
+			"长连接在另一个进程手里（多个 gateway 分担），它的好坏看那一个的 link_up · "
+			"another "
+			"gateway has its link");
 		break;
 	default:
 		qg_doctor_note(doctor, QG_GRADE_WARN, about,

@@ -120,6 +120,21 @@ static const char *name_of(const struct qg_model_config *endpoint, const char *v
 	return vendor && *vendor ? vendor : endpoint->base_url ? endpoint->base_url : "?";
 }
 
+/* By a bot; a key that nobody's question needs is nothing to put right at once. */
+static bool is_named(const struct qg_doctor *doctor, const struct qg_model_config *endpoint)
+{
+	for (size_t i = 0; i < doctor->config->bot_count; i++) {
+		const struct qg_bot_config *bot = &doctor->config->bots[i];
+		for (size_t k = 0; k < bot->models.count; k++) {
+			if (qg_config_model(doctor->config, bot, bot->models.items[k]) ==
+				endpoint) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 static void check_key(struct qg_doctor *doctor, const struct qg_model_config *endpoint,
 	const struct qg_provider *provider, const char *about)
 {
@@ -127,7 +142,8 @@ static void check_key(struct qg_doctor *doctor, const struct qg_model_config *en
 	QG_AUTO(qg_str_free) char *vendor = qg_endpoint_vendor(endpoint);
 	const char *name = name_of(endpoint, vendor);
 	if (provider->needs_key && !endpoint->api_key && !endpoint->base_url) {
-		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
+		qg_doctor_note(doctor, is_named(doctor, endpoint) ? QG_GRADE_FAIL : QG_GRADE_WARN,
+			about,
 			"没有 key：到 %s 的控制台建一个，填进 api_key（环境变量或 file:）· it has "
 			"no key",
 			name);

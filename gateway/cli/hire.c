@@ -20,6 +20,7 @@ struct hiring {
 	struct qg_config *config; /* NULL where there is none yet */
 	char *template_id, *name, *folder;
 	const char *platform;
+	char *asked_platform; /* platform points there, or to what was given */
 	json_t *answers, *options;
 	struct qg_strings models;  /* endpoints it shall ask, in order */
 	struct qg_strings secrets; /* files made for them */
@@ -86,7 +87,9 @@ static int choose_template(struct hiring *hiring, const char *given)
 
 static int choose_platform(struct hiring *hiring, const char *given)
 {
-	hiring->platform = given ? given : "web";
+	hiring->asked_platform = !given && isatty(STDIN_FILENO) ? qg_cli_ask_platform() : NULL;
+	given = given ? given : hiring->asked_platform;
+	hiring->platform = given && *given ? given : "web";
 	if (qg_adapter_find(hiring->platform)) {
 		return QG_CLI_DONE;
 	}
@@ -317,7 +320,8 @@ static void say_welcome(
 			refused ? "平台没有接受这些凭据 the platform did not accept the credentials"
 				: "没能向平台核对凭据 the platform could not be asked",
 			welcome->words, name);
-	} else if (welcome->running) {
+	} else if (welcome->running &&
+		   !qg_cli_has_hook(hiring->platform, transport_of(hiring, NULL))) {
 		puts("正在运行的服务会自己连上它 the server that runs opens its link: qungong "
 		     "doctor");
 	}
@@ -518,6 +522,7 @@ static int run(struct qg_cli *cli)
 	free(hiring.template_id);
 	free(hiring.folder);
 	free(hiring.name);
+	free(hiring.asked_platform);
 	return code;
 }
 

@@ -14,6 +14,8 @@ struct qg_tree;
 /* Asks a question at the terminal or reads the next line of standard input: trimmed, yours to free; NULL at its end
  * or for no memory. */
 char *qg_cli_ask(const char *format, ...) QG_PRINTF(1, 2);
+/* Which of this build's platforms; "" for the usual one. Yours to free, NULL at the end of input. */
+char *qg_cli_ask_platform(void);
 /* Adds a sentence to what is wrong: all of it is said at once, at the end. */
 void qg_cli_note(struct qg_strings *wrong, const char *format, ...) QG_PRINTF(2, 3);
 /* Fills answers (an object) with what given (K=V) says and the rest asked; what it has already is not asked. again:
@@ -43,7 +45,7 @@ struct qg_welcome {
 	bool running; /* a server is: it opens the link itself, and a question would take it away */
 	bool probed;
 	enum qg_status probe;
-	char words[256]; /* of the probe */
+	char words[512]; /* of the probe */
 };
 /* Offers a code by which somebody becomes admin (an earlier one ends), and, if it probes, asks the platform whether
  * the credentials work. */
@@ -69,6 +71,8 @@ json_t *qg_cli_steps_after(const char *platform, const char *transport, const ch
 const char *qg_cli_transport(const char *platform);
 /* Whether messages come from there at all. */
 bool qg_cli_hears(const char *platform);
+/* As people call it: "企业微信"; its own name where there is no other. */
+const char *qg_cli_platform_title(const char *platform);
 /* Whether the platform calls us at /hook/<bot>. */
 bool qg_cli_has_hook(const char *platform, const char *transport);
 /* Whether an option is asked for: it must be there, it may stay empty, or it is none that people type. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "qg/adapter.h"
 #include "qg/option.h"
 
 enum { MAX_ANSWER = 4000 };
@@ -122,4 +123,13 @@ void qg_cli_interview(const struct qg_tree *interview, const struct qg_strings *
 			ask_one(item, required, answers, wrong);
 		}
 	}
+}
+
+char *qg_cli_ask_platform(void)
+{
+	fputs("它在哪里上班？Where does it work?\n", stderr);
+	for (const struct qg_adapter *const *at = qg_adapters; *at; at++) {
+		fprintf(stderr, "  %-12s %s\n", (*at)->name, qg_cli_platform_title((*at)->name));
+	}
+	return qg_cli_ask("[web]: ");
 }

@@ -10,7 +10,7 @@ struct qg_loop;
 struct qg_cli_probe {
 	bool asked; /* false: the platform has no such question */
 	enum qg_status status;
-	char words[256]; /* one line */
+	char words[512]; /* one line */
 };
 
 /* Asked by the adapter itself, over a bot that is never started. Runs the loop, for some seconds at most. */

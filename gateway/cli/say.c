@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hire.h"
 #include "outbox.h"
 #include "qg/adapter.h"
 #include "qg/buf.h"
@@ -55,6 +56,11 @@ static int no_memory(const struct saying *saying)
 	return qg_cli_say(saying->cli, QG_CLI_FAILED, "out of memory");
 }
 
+static const struct qg_ability *ability(const struct saying *saying)
+{
+	return qg_adapter_ability(qg_adapter_find(saying->bot->platform), saying->bot);
+}
+
 /* The chat of a platform on which a bot has no other; NULL where it has many. */
 static const char *only_chat(const char *platform)
 {
@@ -84,10 +90,14 @@ static int choose_chat(struct saying *saying)
 			"--to "
 			"USER --direct");
 	}
-	if (!qg_adapter_find(saying->bot->platform)->can.writes_first) {
+	if (!ability(saying)->writes_first) {
+		const char *platform = saying->bot->platform;
+		bool may_dial = qg_adapter_find(platform)->dials != NULL;
 		return qg_cli_say(saying->cli, QG_CLI_WRONG,
-			"%s 上的机器人不能先开口，只能回答 · on %s a bot only answers",
-			saying->bot->platform, saying->bot->platform);
+			"%s上的 %s 不能先开口，只能回答%s · it can only answer there%s",
+			qg_cli_platform_title(platform), saying->name,
+			may_dial ? "：要主动发，请改用长连接" : "",
+			may_dial ? "; over the long connection it may" : "");
 	}
 	size_t size = strlen(saying->to);
 	for (size_t at = 0, used = 0; at < size; at += used) {
@@ -160,7 +170,7 @@ static int take_files(struct saying *saying)
 		return qg_cli_say(
 			saying->cli, QG_CLI_WRONG, "at most %d files at once", FILES_MOST);
 	}
-	if (!qg_adapter_find(saying->bot->platform)->can.shows_files) {
+	if (!ability(saying)->shows_files) {
 		return qg_cli_say(saying->cli, QG_CLI_WRONG,
 			"%s 上还不能发文件 · files do not leave on %s yet", saying->bot->platform,
 			saying->bot->platform);
@@ -347,6 +357,10 @@ static int post(struct saying *saying)
 
 /* ---- */
 
+static const char nobody_there[] = "没发出去：平台找不到这个会话。核对 "
+				   "id（大小写也要一样），并先在那边给它发过一句话。There is no "
+				   "such chat, or nobody has written to the bot there.";
+
 static int report(const struct saying *saying)
 {
 	static const char *const names[] = {"unknown", "queued", "waiting", "landed", "dead"};
@@ -365,8 +379,10 @@ static int report(const struct saying *saying)
 			names[saying->state], "landed", saying->state == LANDED, "reason", reason));
 		return printed == QG_CLI_DONE ? code : printed;
 	}
-	printf("%s → %s: %s%s%s%s\n", saying->name, saying->to, words[saying->state],
-		reason ? "（" : "", reason ? reason : "", reason ? "）" : "");
+	bool is_lost = saying->state == DEAD && qg_str_equal(reason, qg_status_text(QG_NOT_FOUND));
+	printf("%s → %s: %s%s%s%s\n", saying->name, saying->to,
+		is_lost ? nobody_there : words[saying->state], reason ? "（" : "",
+		reason ? reason : "", reason ? "）" : "");
 	return code;
 }
 

@@ -65,6 +65,44 @@ static const char *const robot_before[] = {"在群里：群设置 →「消息�
 static const char *const robot_after[] = {
 	"它只发不收。试一下：qungong say @ 你好（服务在运行时马上发出）。", NULL};
 
+static const char *const dingtalk_before[] = {
+	"钉钉开发者后台 open-dev.dingtalk.com → 应用开发 → 钉钉应用 → "
+	"创建应用（要有开发者权限；不要用旧的「机器人」类型）。",
+	"「凭证与基础信息」：复制 Client ID 和 Client Secret，注意不要带上空格。",
+	"「添加应用能力」→ 机器人：打开，填名称、简介、图标，消息接收模式选「Stream 模式」，发布。",
+	"「权限管理」：申请「企业内机器人发送消息权限」（qyapi_robot_sendmsg）；要用 AI 卡片再加 "
+	"Card.Instance.Write 和 Card.Streaming.Write。",
+	"「版本管理与发布」：创建新版本，勾选机器人，设可见范围，直接发布。不发布，别人搜不到它，也"
+	"认不出"
+	"是谁在说话。",
+	NULL};
+static const char *const dingtalk_after[] = {"启动 qungong run。Stream 模式不需要公网地址。",
+	"在企业内部群里（不是外部群）：群设置 → 群管理 → 机器人 → 添加机器人 → 选它。",
+	"群里点名叫它（输入时从名单里选它）它才听得见；文件、语音请在和它的单聊里发，或在群里回复那"
+	"条"
+	"消息时再点名叫它。",
+	"同一个 Client ID 只在一处运行：别的程序连上，消息会被它随机分走。", NULL};
+static const char *const dingtalk_hook_way[] = {
+	"钉钉开发者后台 open-dev.dingtalk.com → 应用开发 → 钉钉应用 → 创建应用。",
+	"「凭证与基础信息」：复制 Client ID 和 Client Secret，注意不要带上空格。",
+	"「权限管理」：申请「企业内机器人发送消息权限」（qyapi_robot_sendmsg）。", NULL};
+static const char *const dingtalk_hook_after[] = {
+	"启动 qungong run，并让外网的 https://你的域名/hook/@ 转到它（配置里的 listen）。",
+	"「添加应用能力」→ 机器人：消息接收模式选「HTTP 模式」，地址填 "
+	"https://你的域名/hook/@，发布。",
+	"「版本管理与发布」：创建新版本，勾选机器人，设可见范围，直接发布。",
+	"在企业内部群里：群设置 → 群管理 → 机器人 → 添加机器人 → 选它。", NULL};
+static const char *const dingtalk_needed[] = {"client_id", "client_secret", NULL};
+static const char *const dingtalk_useful[] = {"card_template_id", NULL};
+
+static const char *const dingtalk_robot_before[] = {
+	"在群里：群设置 → 机器人 → 添加机器人 → 自定义（通过 Webhook 接入）。",
+	"安全设置选「加签」，复制 SEC 开头的密钥；完成后复制 Webhook "
+	"地址。有这两样的人就能往群里发。",
+	NULL};
+static const char *const dingtalk_robot_needed[] = {"url", NULL};
+static const char *const dingtalk_robot_useful[] = {"secret", NULL};
+
 static const struct steps all[] = {
 	{"feishu", "webhook", true, feishu_before, feishu_after, .one_of = feishu_one_of},
 	{"wecom", "websocket", false, wecom_before, wecom_after, .needed = wecom_needed,
@@ -72,7 +110,35 @@ static const struct steps all[] = {
 	{"wecom", "webhook", false, wecom_hook_way, wecom_hook_after, .needed = wecom_hook_needed,
 		.useful = wecom_useful},
 	{"wecom-hook", "none", false, robot_before, robot_after, .one_of = NULL},
+	{"dingtalk", "stream", false, dingtalk_before, dingtalk_after, .needed = dingtalk_needed,
+		.useful = dingtalk_useful},
+	{"dingtalk", "webhook", false, dingtalk_hook_way, dingtalk_hook_after,
+		.needed = dingtalk_needed, .useful = dingtalk_useful},
+	{"dingtalk-hook", "none", false, dingtalk_robot_before, robot_after,
+		.needed = dingtalk_robot_needed, .useful = dingtalk_robot_useful},
 };
+
+/* What people call a platform. */
+static const struct title {
+	const char *platform, *title;
+} titles[] = {
+	{"web", "网页工作群"},
+	{"wecom", "企业微信"},
+	{"wecom-hook", "企业微信群机器人"},
+	{"dingtalk", "钉钉"},
+	{"dingtalk-hook", "钉钉群机器人"},
+	{"feishu", "飞书"},
+};
+
+const char *qg_cli_platform_title(const char *platform)
+{
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+		if (strcmp(titles[i].platform, platform) == 0) {
+			return titles[i].title;
+		}
+	}
+	return platform;
+}
 
 static json_t *fill(const char *const *lines, const char *bot)
 {

@@ -102,6 +102,8 @@ START_TEST(test_links)
 	ck_assert_int_eq(qg_judge_link(page, down, "a"), QG_LINK_IS_UP);
 	ck_assert_int_eq(qg_judge_link(page, all, "b"), QG_LINK_IS_DOWN);
 	ck_assert_int_eq(qg_judge_link(page, all, "c"), QG_LINK_IS_UP);
+	ck_assert_int_eq(
+		qg_judge_link("qungong_link_up{bot=\"a\"} -1\n", down, "a"), QG_LINK_IS_ELSEWHERE);
 	ck_assert_int_eq(qg_judge_link(NULL, some, "c"), QG_LINK_IS_UNKNOWN);
 	ck_assert_int_eq(qg_judge_link(NULL, down, "c"), QG_LINK_IS_DOWN);
 	ck_assert_int_eq(qg_judge_link(NULL, "{}", "c"), QG_LINK_IS_UNKNOWN);

@@ -13,6 +13,7 @@ static const struct qg_option plain = {"display_name", QG_OPTION_STRING},
 			      token = {"token", QG_OPTION_STRING, .flags = QG_SECRET},
 			      unused = {"secret", QG_OPTION_STRING,
 				      .flags = QG_SECRET | QG_OPTION_NO_EFFECT},
+			      client = {"client_id", QG_OPTION_STRING},
 			      must = {"app_id", QG_OPTION_STRING, .flags = QG_OPTION_REQUIRED};
 
 static const struct {
@@ -27,6 +28,10 @@ static const struct {
 	{"wecom", "webhook", &id, QG_CLI_IDLE},
 	{"wecom", "webhook", &token, QG_CLI_NEEDED},
 	{"wecom-hook", NULL, &unused, QG_CLI_IDLE},
+	{"dingtalk", NULL, &client, QG_CLI_NEEDED},
+	{"dingtalk", "webhook", &client, QG_CLI_NEEDED},
+	{"dingtalk", NULL, &token, QG_CLI_IDLE},
+	{"dingtalk-hook", NULL, &secret, QG_CLI_USEFUL},
 	{"feishu", "webhook", &token, QG_CLI_USEFUL},
 	{"feishu", "webhook", &must, QG_CLI_NEEDED},
 	{"feishu", "webhook", &plain, QG_CLI_IDLE},
@@ -53,6 +58,10 @@ START_TEST(test_ways)
 	ck_assert(qg_cli_hears("wecom"));
 	ck_assert(qg_cli_hears("other"));
 	ck_assert(!qg_cli_hears("wecom-hook"));
+	ck_assert(!qg_cli_hears("dingtalk-hook"));
+	ck_assert(qg_cli_has_hook("dingtalk", "webhook"));
+	ck_assert(!qg_cli_has_hook("dingtalk", NULL));
+	ck_assert_ptr_null(qg_cli_transport("dingtalk"));
 }
 END_TEST
 
@@ -79,6 +88,11 @@ START_TEST(test_steps)
 	check_steps(qg_cli_steps_after("wecom", "webhook", "xiaoman"), "/hook/xiaoman");
 	check_steps(qg_cli_steps_before("wecom-hook", NULL), "消息推送");
 	check_steps(qg_cli_steps_after("feishu", "webhook", "xiaoman"), "/hook/xiaoman");
+	check_steps(qg_cli_steps_before("dingtalk", NULL), "Stream 模式");
+	check_steps(qg_cli_steps_after("dingtalk", NULL, "xiaoman"), "添加机器人");
+	check_steps(qg_cli_steps_after("dingtalk", "webhook", "xiaoman"), "/hook/xiaoman");
+	check_steps(qg_cli_steps_before("dingtalk-hook", NULL), "加签");
+	check_steps(qg_cli_steps_after("dingtalk-hook", NULL, "xiaoman"), "qungong say xiaoman");
 	ck_assert_ptr_null(qg_cli_steps_before("other", NULL));
 }
 END_TEST
