@@ -22,8 +22,9 @@ void qg_template_check(const char *folder, struct qg_problems *problems);
 struct qg_role;
 
 /* Loads the template of a bot and indexes its knowledge in the pool; ready(arg, role or NULL, words) follows on
- * the loop, never from inside. The index is a file under data_dir/knowledge (":memory:" where data_dir is NULL),
- * made once for the same content. bot is copied. QG_NO_MEMORY, QG_BUSY: not begun, ready does not come. */
+ * the loop, never from inside. The index of a long handbook is a file under data_dir/knowledge (":memory:" where
+ * data_dir is NULL), made once for the same content. Who opens a bot of the same fingerprint again gets the same role.
+ * bot is copied. QG_NO_MEMORY, QG_BUSY: not begun, ready does not come. */
 QG_MUST_CHECK enum qg_status qg_role_open(struct qg_loop *loop, const struct qg_bot_config *bot,
 	const char *config_dir, const char *data_dir,
 	void (*ready)(void *arg, struct qg_role *role, const char *words), void *arg);

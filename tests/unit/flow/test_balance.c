@@ -241,8 +241,8 @@ START_TEST(webhooks_are_not_shared_out)
 	struct qg_bot_config doors[] = {a_bot("desk", "door", "1"), a_bot(BOT, "door", "1")};
 	config_bots(doors, 2);
 	node_start(&ann, "ann");
+	wait_shares(2, 0);
 	node_start(&ben, "ben");
-	wait_until(are_shared, &(struct shares){2, 0});
 	run_for(3 * MOVE_MS);
 	ck_assert_uint_eq(count_owned(&ann), 2);
 	ck_assert_int_eq(ask_int("EXISTS", "here", NULL), 0);
