@@ -9,16 +9,15 @@ import { startWecom } from '../platforms/wecom.mjs';
 import * as bodies from '../platforms/wecom/bodies.mjs';
 import { keyOf, seal, sign } from '../platforms/wecom/crypt.mjs';
 import { startVendor } from './cycle.mjs';
-import { ANSWERS, NodeWorld, World, bots as webBots, cpuUs, load, median, memoryKb, pause, until } from './world.mjs';
+import { rest, settled } from './rest.mjs';
+import { ANSWERS, NodeWorld, World, bots as webBots, cpuUs, load, median, until } from './world.mjs';
 
 const BOTS = 200;
 const ROUNDS = 3;
 const MESSAGES = 4000;
 const SENDERS = 64;
-const IDLE_MS = 30_000;
 const POLLS = 50_000;
 const CHUNKS = 50;
-const SETTLED_MS = 1000;
 const TOKEN = 'benchToken';
 const KEY = 'jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C';
 const WISHES = ['周五晚上的位子改到七点半，一共十二个人', '想要一个安静的包间，有老人', '帮我把明天中午的订位往后挪一个小时',
@@ -33,40 +32,6 @@ const house = (url) => ({ house: { provider: 'openai', model: 'house', base_url:
 function wecomBot(platform, account, i, more = {}) {
 	return { name: `w${i}`, template: 'restaurant', platform: 'wecom', bot_id: account.bot_id, secret: account.secret, display_name: '小满',
 		ws_url: platform.ws_url, api_base: platform.url, answers: ANSWERS, scope: 'chat', chats: 'any', models: ['house'], ...more };
-}
-
-// ---- what /proc says ----
-
-// Times a process and its threads gave the processor up, by themselves or not.
-function switches(pid) {
-	let sum = 0;
-	for (const task of fs.readdirSync(`/proc/${pid}/task`)) {
-		const text = fs.readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8');
-		for (const [, count] of text.matchAll(/^(?:non)?voluntary_ctxt_switches:\s+(\d+)/gm)) {
-			sum += Number(count);
-		}
-	}
-	return sum;
-}
-
-async function settled(pid) {
-	let last = memoryKb(pid);
-	for (let same = 0; same < 3;) {
-		await pause(SETTLED_MS);
-		const now = memoryKb(pid);
-		same = Math.abs(now.rss - last.rss) < 64 ? same + 1 : 0;
-		last = now;
-	}
-	return last;
-}
-
-// Of a process that has nothing to do: {rss, cpu (% of a core), wakes (a second)}.
-async function rest(bench, pid) {
-	const { rss } = await settled(pid);
-	const [cpu, woken, began] = [cpuUs(pid), switches(pid), performance.now()];
-	await pause(Math.max(5000, IDLE_MS * Math.min(1, bench.count(100) / 100)));
-	const seconds = (performance.now() - began) / 1000;
-	return { rss, cpu: (cpuUs(pid) - cpu) / seconds / 10_000, wakes: (switches(pid) - woken) / seconds };
 }
 
 // ---- talk ----
