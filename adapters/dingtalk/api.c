@@ -19,8 +19,9 @@
 
 #define ANSWER_MAX ((size_t)256 * 1024)
 #define WORDS_SIZE 128
-#define INTERVAL_MS 55	    /* between two calls of one API, in the long run */
-#define BURST_MS 300	    /* so far ahead of it may a burst be */
+#define INTERVAL_MS 55 /* between two calls of one API, in the long run */
+/* So far ahead of it may a burst be: 20 in any second is the platform's limit. */
+#define BURST_MS 40
 #define APIS_MOST 16	    /* with a pace of their own */
 #define BAN_LEAST_MS 200000 /* a wait that long is the address's ban, not a rate */
 #define SPENT_MS 600000	    /* after a refusal for quota: one try in so long */
@@ -238,9 +239,9 @@ static enum qg_status request(struct call *call, const char *token)
 	call->token = qg_str_copy(token);
 	QG_AUTO(qg_str_free) char *url = address(call, token);
 	QG_AUTO(qg_str_free)
-	char *bearer =
-		call->api == DINGTALK_API ? qg_str_printf("x-acs-dingtalk-access-token: %s", token)
-					  : qg_str_copy("Accept-Language: zh");
+	char *bearer = call->api == DINGTALK_API
+			       ? qg_str_printf("x-acs-dingtalk-access-token: %s", token)
+			       : qg_str_copy("Accept-Language: zh");
 	QG_AUTO(qg_str_free) char *type = qg_str_printf("Content-Type: %s", call->type);
 	if (!call->token || !url || !bearer || !type) {
 		return QG_NO_MEMORY;

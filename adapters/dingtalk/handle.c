@@ -13,12 +13,23 @@
 #include "qg/str.h"
 
 #define DOMAIN ".dingtalk.com"
+#define PATH "/robot/sendBySession"
 #define WEBHOOK_MOST 1024
 #define HANDLE_MOST 4096
 
+/* The hosts have other doors, through which a forged address could make us post to anybody's group. */
+static bool is_session(const char *webhook)
+{
+	const char *host = strstr(webhook, "://");
+	const char *path = host ? strchr(host + 3, '/') : NULL;
+	return path && qg_str_starts_with(path, PATH) &&
+	       (path[strlen(PATH)] == '?' || path[strlen(PATH)] == '\0');
+}
+
 static char *move(const struct dingtalk_options *set, const char *webhook, bool *refused)
 {
-	return qg_address_of_platform(webhook, DOMAIN, set->oapi_base, refused);
+	*refused = !is_session(webhook);
+	return *refused ? NULL : qg_address_of_platform(webhook, DOMAIN, set->oapi_base, refused);
 }
 
 char *dingtalk_webhook_url(const struct dingtalk_core *core, const char *webhook)

@@ -133,7 +133,7 @@ static void say_why(const json_t *root, char *words)
 	snprintf(why, sizeof(why), "%s", qg_json_str(root, "fail_reason", ""));
 	qg_utf8_flatten(why);
 	why[qg_utf8_cut(why, strlen(why), 100)] = '\0';
-	snprintf(words, 128, "%s", why[0] ? why : "二维码过期了 the code expired");
+	snprintf(words, 128, "%.100s", why[0] ? why : "二维码过期了 the code expired");
 }
 
 enum qg_dingtalk_made qg_dingtalk_made_read(

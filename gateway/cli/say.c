@@ -446,13 +446,18 @@ static int run(struct qg_cli *cli)
 const struct qg_verb qg_cli_say_verb = {"say",
 	"BOT TEXT|- [--to CHAT] [--direct] [--image FILE]... [--file FILE]...",
 	"以机器人的名义往群里说一句 · a message of the bot's own, for cron jobs",
-	"TEXT 写 - 就从标准输入读。群机器人（wecom-hook）和网页只有一个群，不用 --to。\n"
+	"TEXT 写 - 就从标准输入读。群机器人（wecom-hook、dingtalk-hook）和网页只有一个群，不用 "
+	"--to。\n"
 	"--to      群的 id；加 --direct 时是用户的 id\n"
-	"--image   PNG 或 JPG；--file 任意文件，各不超过 20 MB；先文字，后图片，再文件\n"
+	"--image   PNG 或 JPG；--file 任意文件，各不超过 20 "
+	"MB；先文字，后图片，再文件；能发文件的是 "
+	"wecom（长连接）、\n          dingtalk 和 wecom-hook\n"
 	"等到真的发出才返回，最多 30 秒；没有服务在运行时留在队列里，启动后发出。被平台拒收时退出"
 	"码为 1。\n\n"
-	"TEXT of - is read from standard input. Robots of one group (wecom-hook) and the web need "
-	"no --to.\nReturns when it landed, after 30 s at most; without a running server it leaves "
-	"when one runs. Exit 1 when the\nplatform refused it. Files go through data_dir/outbox and "
-	"stay there for a day.\n",
+	"TEXT of - is read from standard input. Robots of one group (wecom-hook, dingtalk-hook) "
+	"and the web need no\n--to. Files and pictures are shown by wecom over its long "
+	"connection, "
+	"dingtalk and wecom-hook. Returns when\nit landed, after 30 s at most; without a running "
+	"server it leaves when one runs. Exit 1 when the platform\nrefused it. Files go through "
+	"data_dir/outbox and stay there for a day.\n",
 	run};
