@@ -120,18 +120,18 @@ static void look(struct dingtalk_account *account, size_t quota)
 /* ---- counting ---- */
 
 struct flight { /* a count on its way; the account may be gone, or in another month, when it lands */
-	char *key;
+	uint64_t account; /* its number */
 	int month;
 	size_t quota;
 	int64_t n;
 };
 
-static struct dingtalk_account *account_by_key(const char *key)
+static struct dingtalk_account *account_by_number(uint64_t number)
 {
 	QG_LIST_FOR_EACH (item, &all) {
 		struct dingtalk_account *account =
 			QG_CONTAINER(item, struct dingtalk_account, link);
-		if (strcmp(account->count_key, key) == 0) {
+		if (account->number == number) {
 			return account;
 		}
 	}
@@ -141,7 +141,7 @@ static struct dingtalk_account *account_by_key(const char *key)
 static void landed(void *arg, enum qg_status status, const struct qg_redis_reply *reply)
 {
 	struct flight *flight = arg;
-	struct dingtalk_account *account = account_by_key(flight->key);
+	struct dingtalk_account *account = account_by_number(flight->account);
 	if (account && account->month == flight->month) {
 		struct dingtalk_count *count = &account->counts[flight->quota];
 		count->flying -= flight->n;
@@ -152,7 +152,6 @@ static void landed(void *arg, enum qg_status status, const struct qg_redis_reply
 			count->used += flight->n;
 		}
 	}
-	free(flight->key);
 	free(flight);
 }
 
@@ -160,14 +159,13 @@ static void fly(struct dingtalk_account *account, size_t quota)
 {
 	struct dingtalk_count *count = &account->counts[quota];
 	struct flight *flight = calloc(1, sizeof(*flight));
-	char *key = qg_str_copy(account->count_key);
-	if (!flight || !key) {
-		free(flight);
-		free(key);
+	if (!flight) {
 		return; /* it stays pending */
 	}
-	*flight = (struct flight){
-		.key = key, .month = account->month, .quota = quota, .n = count->pending};
+	*flight = (struct flight){.account = account->number,
+		.month = account->month,
+		.quota = quota,
+		.n = count->pending};
 	count->flying += count->pending;
 	count->pending = 0;
 	qg_redis_run(account->redis, landed, flight, "INCRBY %s%s:%d %lld", account->count_key,
@@ -300,7 +298,9 @@ static struct dingtalk_account *create(const struct qg_bot *bot, char *key)
 		free(key);
 		return NULL;
 	}
+	static uint64_t made;
 	*account = (struct dingtalk_account){.references = 1,
+		.number = ++made,
 		.key = key,
 		.loop = bot->loop,
 		.http = bot->http,

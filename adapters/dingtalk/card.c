@@ -14,6 +14,7 @@
 #include "qg/log.h"
 #include "qg/str.h"
 
+#define NOTE_AGAIN_MS 10000
 #define FRAMES_APART 16 /* a former owner may have sent frames that Redis has not heard of */
 
 struct dingtalk_core *dingtalk_card_core(const struct dingtalk_card *card)
@@ -101,7 +102,8 @@ static void row_known(void *arg, enum qg_status status, const struct dingtalk_ro
 	card->flight = DINGTALK_CARD_RESTS;
 	if (status != QG_OK) {
 		dingtalk_card_tell(card, status == QG_CANCELLED ? QG_CANCELLED : QG_AWAY, 0);
-		gone(card); /* the next snapshot asks again */
+		dingtalk_cards_list_again(card->cards); /* it may be one that nobody else ends */
+		gone(card);
 		return;
 	}
 	if (state->row == DINGTALK_ROW_DONE || state->row == DINGTALK_ROW_LEFT) {
@@ -118,6 +120,7 @@ static void row_known(void *arg, enum qg_status status, const struct dingtalk_ro
 		card->made = state->made;
 		card->unsure = !state->made;
 		card->frame = state->frame + FRAMES_APART;
+		card->partial = true; /* noted before it left */
 		card->shown = state->text[0] ? qg_str_copy(state->text) : NULL;
 	}
 	/* asked only because it is a repeat, and there is none to go on with */
@@ -136,12 +139,17 @@ static void row_closed(void *arg, enum qg_status status, const struct dingtalk_r
 {
 	struct dingtalk_card *card = arg;
 	(void)state;
-	if (status != QG_OK) {
-		qg_log_info(dingtalk_card_core(card)->bot->name,
-			"dingtalk: the end of a card was not noted: %s", qg_status_text(status));
-	}
 	dingtalk_card_tell(card, QG_OK, 0);
-	gone(card);
+	if (status == QG_OK || status == QG_CANCELLED) {
+		gone(card);
+		return;
+	}
+	/* Else whoever comes next would end it once more, over its answer. */
+	qg_log_info(dingtalk_card_core(card)->bot->name,
+		"dingtalk: the end of a card was not noted: %s", qg_status_text(status));
+	card->flight = DINGTALK_CARD_RESTS;
+	card->wait_until = qg_clock_mono() + NOTE_AGAIN_MS;
+	dingtalk_cards_wake(card->cards);
 }
 
 /* is_done: it holds its answer. */
@@ -158,12 +166,16 @@ static bool must_wait(const struct dingtalk_card *card, uint64_t now)
 	return now < card->wait_until || now < card->cards->pause_until;
 }
 
+/* Its answer goes as a message, and need not wait for cards. */
+static bool is_handed_over(const struct dingtalk_card *card, uint64_t now)
+{
+	return card->reply && !card->ended &&
+	       (card->dead || card->cards->pause_until > now + DINGTALK_PATIENCE_MS);
+}
+
 static void pump_answer(struct dingtalk_card *card)
 {
-	if (card->dead) {
-		hand_over(card);
-		dingtalk_card_pump(card);
-	} else if (!card->made) {
+	if (!card->made) {
 		dingtalk_card_make_it(card);
 	} else {
 		dingtalk_card_end(card);
@@ -194,7 +206,10 @@ void dingtalk_card_pump(struct dingtalk_card *card)
 		dingtalk_card_complete(card);
 	} else if (card->ended) {
 		dingtalk_card_close(card, !card->leaving);
-	} else if (must_wait(card, now) && !(card->dead && card->reply)) {
+	} else if (is_handed_over(card, now)) {
+		hand_over(card);
+		dingtalk_card_pump(card);
+	} else if (must_wait(card, now)) {
 		return;
 	} else if (card->reply) {
 		pump_answer(card);
@@ -219,6 +234,9 @@ uint64_t dingtalk_card_due(const struct dingtalk_card *card)
 {
 	if (card->flight != DINGTALK_CARD_RESTS) {
 		return UINT64_MAX;
+	}
+	if (is_handed_over(card, qg_clock_mono())) {
+		return 0;
 	}
 	uint64_t held = later_of(card->wait_until, card->cards->pause_until);
 	if (card->reply || card->leaving || card->ended) {

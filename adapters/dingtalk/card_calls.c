@@ -18,8 +18,7 @@
 #define GAP_MS 800	  /* between two snapshots */
 #define GAP_SHORT_MS 3000 /* ... when the month's calls run short */
 #define SHORT_PERCENT 80
-#define PAUSE_MS 2000	  /* of all cards, after a rate was exceeded */
-#define PATIENCE_MS 10000 /* an answer that would wait longer goes as a message */
+#define PAUSE_MS 2000 /* of all cards, after a rate was exceeded */
 #define TRIES_MOST 4
 #define FAREWELLS_MOST 8
 #define CREATE "/v1.0/card/instances/createAndDeliver"
@@ -49,6 +48,9 @@ static bool is_missing(const struct dingtalk_answer *answer)
 {
 	return qg_str_starts_with(answer->code, "param.cardNotExist");
 }
+
+/* Too large although it is not: the card takes nothing, and smaller parts would end nowhere. */
+#define SMALL 1024 /* bytes */
 
 static bool is_too_large(const struct dingtalk_answer *answer)
 {
@@ -91,7 +93,8 @@ static bool again(struct dingtalk_card *card, const struct dingtalk_answer *answ
 	if (answer->status == QG_BUSY) {
 		uint64_t pause = answer->retry_ms > PAUSE_MS ? answer->retry_ms : PAUSE_MS;
 		card->cards->pause_until = qg_clock_mono() + pause;
-		return !card->reply || (pause <= PATIENCE_MS && ++card->tries <= 2 * TRIES_MOST);
+		return !card->reply ||
+		       (pause <= DINGTALK_PATIENCE_MS && ++card->tries <= 2 * TRIES_MOST);
 	}
 	if (!qg_status_is_retryable(answer->status)) {
 		return false;
@@ -190,6 +193,7 @@ static void made(void *arg, const struct dingtalk_answer *answer)
 		undelivered(card, answer);
 	} else if (answer->status == QG_OK || is_there) {
 		card->made = true;
+		card->partial = card->partial || is_there; /* made with other words, perhaps */
 		card->cards->undelivered = 0;
 		landed(card);
 		dingtalk_rows_made(card->cards->rows, card->id);
@@ -258,7 +262,8 @@ void dingtalk_card_make_it(struct dingtalk_card *card)
 	if (!body) {
 		free(shown);
 	} else {
-		card->dirty = strlen(shown) > DINGTALK_VALUE_MOST; /* more than it is made with */
+		card->partial = strlen(shown) > DINGTALK_VALUE_MOST; /* more than it is made with */
+		card->dirty = card->partial;
 		card->has_buttons = buttons != NULL;
 		note(card, shown);
 	}
@@ -270,6 +275,7 @@ static void showed(void *arg, const struct dingtalk_answer *answer)
 	struct dingtalk_card *card = arg;
 	if (answer->status == QG_OK) {
 		landed(card);
+		card->partial = false;
 	} else {
 		log_answer(card, "updated", answer);
 		card->dirty = true;
@@ -297,7 +303,7 @@ void dingtalk_card_show(struct dingtalk_card *card)
 	char frame[16];
 	char *text = dingtalk_card_text(card->text, DINGTALK_CARD_MOST, &is_cut);
 	snprintf(frame, sizeof(frame), "%u", card->frame + 1);
-	if (text && qg_str_equal(text, card->shown) && strlen(text) <= DINGTALK_VALUE_MOST) {
+	if (text && !card->partial && qg_str_equal(text, card->shown)) {
 		card->dirty = false;
 		free(text);
 		dingtalk_cards_wake(card->cards);
@@ -322,9 +328,9 @@ static void judge_end(struct dingtalk_card *card, const struct dingtalk_answer *
 	if (answer->status == QG_OK) {
 		card->ended = true;
 		landed(card);
-	} else if (is_too_large(answer)) {
+	} else if (is_too_large(answer) && strlen(card->reply->text) > SMALL) {
 		dingtalk_card_tell(card, QG_TOO_LARGE, 0);
-	} else if (!again(card, answer)) {
+	} else if (is_too_large(answer) || !again(card, answer)) {
 		refuse(card, answer);
 	}
 }

@@ -15,7 +15,8 @@
 #define CARDS_MOST 500
 #define OFF_MS (30 * 60000)
 #define LIST_AGAIN_MS 2000
-#define SETTLE_MS 15000 /* after a takeover: the worker's next snapshot may still come */
+#define LIST_MORE_MS 30000 /* by then the first of them have ended */
+#define SETTLE_MS 15000	   /* after a takeover: the worker's next snapshot may still come */
 #define SHORT_PERCENT 80
 
 /* ---- the clock ---- */
@@ -57,10 +58,10 @@ static void look(void *arg)
 {
 	struct dingtalk_cards *cards = arg;
 	uint64_t now = qg_clock_mono();
-	uint64_t next = cards->must_list ? now + LIST_AGAIN_MS : UINT64_MAX;
-	if (cards->must_list && !cards->is_listing) {
+	if (cards->must_list && !cards->is_listing && now >= cards->list_at) {
 		list_rows(cards);
 	}
+	uint64_t next = cards->must_list && !cards->is_listing ? cards->list_at : UINT64_MAX;
 	QG_LIST_FOR_EACH (item, &cards->list) {
 		struct dingtalk_card *card = QG_CONTAINER(item, struct dingtalk_card, item);
 		uint64_t due = dingtalk_card_due(card);
@@ -257,15 +258,23 @@ bool dingtalk_cards_send(struct dingtalk_core *core, struct qg_reply *reply)
 
 /* ---- what a former owner left ---- */
 
+void dingtalk_cards_list_again(struct dingtalk_cards *cards)
+{
+	cards->must_list = !cards->stopping;
+	cards->list_at = qg_clock_mono() + LIST_AGAIN_MS;
+}
+
 static void found(void *arg, const char *reply, int64_t at)
 {
 	struct dingtalk_cards *cards = arg;
-	if (!is_id(reply) || find(cards, reply) || cards->count >= CARDS_MOST) {
+	cards->listed++;
+	if (!is_id(reply) || find(cards, reply)) {
 		return;
 	}
-	struct dingtalk_card *card = dingtalk_card_create(cards, reply);
+	struct dingtalk_card *card =
+		cards->count < CARDS_MOST ? dingtalk_card_create(cards, reply) : NULL;
 	if (!card) {
-		cards->must_list = true;
+		dingtalk_cards_list_again(cards);
 		return;
 	}
 	/* As old as it is by the wall clock, but its worker may be about to speak. */
@@ -281,8 +290,12 @@ static void listed(void *arg, enum qg_status status)
 	struct dingtalk_cards *cards = arg;
 	cards->is_listing = false;
 	if (status != QG_OK) {
-		cards->must_list = true;
-	} else if (cards->core->bot->host->replay_drafts) {
+		dingtalk_cards_list_again(cards);
+	} else if (cards->listed >= DINGTALK_ROWS_MOST) { /* more may stand behind these */
+		dingtalk_cards_list_again(cards);
+		cards->list_at = qg_clock_mono() + LIST_MORE_MS;
+	}
+	if (status == QG_OK && cards->core->bot->host->replay_drafts) {
 		cards->core->bot->host->replay_drafts(cards->core->bot);
 	}
 	dingtalk_cards_wake(cards);
@@ -291,8 +304,11 @@ static void listed(void *arg, enum qg_status status)
 static void list_rows(struct dingtalk_cards *cards)
 {
 	cards->must_list = false;
+	cards->listed = 0;
 	cards->is_listing = dingtalk_rows_list(cards->rows, found, listed, cards);
-	cards->must_list = !cards->is_listing;
+	if (!cards->is_listing) {
+		dingtalk_cards_list_again(cards);
+	}
 }
 
 void dingtalk_cards_recover(struct dingtalk_core *core)
@@ -301,6 +317,7 @@ void dingtalk_cards_recover(struct dingtalk_core *core)
 	if (cards) {
 		cards->stopping = false;
 		cards->must_list = true;
+		cards->list_at = 0;
 		dingtalk_cards_wake(cards);
 	}
 }

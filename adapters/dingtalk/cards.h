@@ -6,6 +6,7 @@
 
 #define DINGTALK_CARDS_IDLE_MS 180000 /* without a draft or an answer a card is ended */
 
+#define DINGTALK_PATIENCE_MS 10000 /* an answer that would wait longer goes as a message */
 #define DINGTALK_CLICKS_MOST 64
 
 enum dingtalk_card_flight {
@@ -29,6 +30,8 @@ struct dingtalk_cards { /* core->cards */
 	bool off;	      /* ... until the config changes or the program starts anew */
 	unsigned undelivered; /* in a row */
 	bool stopping, must_list, is_listing;
+	uint64_t list_at;			/* not before; for must_list */
+	size_t listed;				/* cards that the last list told of */
 	char clicked[DINGTALK_CLICKS_MOST][33]; /* presses that were taken, as digests */
 	unsigned clicked_next;
 };
@@ -41,6 +44,7 @@ struct dingtalk_card {
 	bool made, unsure; /* unsure: a former owner may have made it */
 	bool dead;	   /* takes no answer: it goes as a message */
 	bool full;	   /* takes no more snapshots, but an end */
+	bool partial;	   /* the platform may have less than `shown` */
 	bool leaving;	   /* ended without its answer, saying ... */
 	const char *farewell;
 	bool has_buttons;    /* since it was made */
@@ -98,6 +102,8 @@ struct dingtalk_cards *dingtalk_cards_get(struct dingtalk_core *core);
 bool dingtalk_cards_take_new(const struct dingtalk_cards *cards);
 /* Something changed: all cards are looked at, later, on the loop. */
 void dingtalk_cards_wake(struct dingtalk_cards *cards);
+/* Redis could not say what is open: it is asked again, a little later. */
+void dingtalk_cards_list_again(struct dingtalk_cards *cards);
 /* Cards are refused; words: for an admin. for_good: no wait helps. */
 void dingtalk_cards_refused(
 	struct dingtalk_cards *cards, bool for_good, const char *words, const char *code);

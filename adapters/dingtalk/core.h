@@ -51,6 +51,7 @@ struct dingtalk_count {	     /* of one quota in the month that runs */
 struct dingtalk_account {
 	struct qg_list link;
 	unsigned references;
+	uint64_t number; /* no two of this process have the same, though they count under one key */
 	char *key, *client_id, *api_base, *oapi_base;
 	struct qg_loop *loop;
 	struct qg_http_client *http;

@@ -20,6 +20,7 @@
 #define MS_MAX INT64_C(100000000000000)
 #define CODE_MAX 256 /* of a robot */
 #define NAME_BYTES 128
+#define SESSION_MS INT64_C(5400000) /* a webhook's life where none is told */
 
 struct reading {
 	const struct qg_bot *bot;
@@ -179,9 +180,10 @@ static void read_robot(struct reading *reading)
 static char *make_handle(struct reading *reading)
 {
 	const json_t *root = reading->root;
+	int64_t until = int_of(json_object_get(root, "sessionWebhookExpiredTime"));
 	struct dingtalk_handle handle = {
 		.webhook = (char *)qg_json_str(root, "sessionWebhook", NULL),
-		.webhook_until = int_of(json_object_get(root, "sessionWebhookExpiredTime")),
+		.webhook_until = until > 0 ? until : reading->message->sent_at + SESSION_MS,
 		.robot_code = reading->robot_code,
 		.staff = reading->staff,
 		.sender = (char *)qg_json_str(root, "senderId", NULL),

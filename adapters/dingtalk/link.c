@@ -183,7 +183,12 @@ struct dingtalk_core *dingtalk_link_core(const struct dingtalk_link *link)
 
 bool dingtalk_link_is_last(const struct dingtalk_link *link)
 {
-	return link->cores.next->next == &link->cores;
+	QG_LIST_FOR_EACH (item, &link->cores) {
+		if (!QG_CONTAINER(item, struct dingtalk_core, in_link)->stopping) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* ---- what it is ---- */
@@ -304,7 +309,8 @@ static void asked(void *arg, const struct dingtalk_opened *answer)
 	if (answer->status == QG_DENIED) {
 		static const char refused[] = "the credentials are refused";
 		if (link->why != refused) { /* once, not every minute */
-			qg_log_error(name_of(link), "dingtalk: %s", dingtalk_words_refused);
+			qg_log_error(
+				name_of(link), "dingtalk: %s (%s)", answer->words, answer->why);
 		}
 		failed(link, refused, answer->why, REFUSED_MS + qg_random_below(REFUSED_MS / 2));
 		return;

@@ -41,6 +41,7 @@ struct dingtalk_opened {       /* borrowed */
 	unsigned retry_ms;     /* 0: as the backoff says */
 	const char *url;       /* with the ticket: never logged; good once, for 90 s */
 	const char *why;       /* for a log; never NULL */
+	const char *words;     /* of QG_DENIED: what is to be done, for an operator */
 };
 typedef void (*dingtalk_opened_fn)(void *arg, const struct dingtalk_opened *opened);
 struct dingtalk_credentials { /* borrowed for the call */
@@ -90,6 +91,7 @@ struct dingtalk_link {
 };
 
 bool dingtalk_link_is_up(const struct dingtalk_link *link);
+/* No bot is left on it that does not stop. */
 bool dingtalk_link_is_last(const struct dingtalk_link *link);
 /* A bot that takes messages: best one that is not stopping. NULL: there is none. */
 struct dingtalk_core *dingtalk_link_core(const struct dingtalk_link *link);

@@ -16,6 +16,7 @@
 #define URL_MAX 8192
 #define TRIES 3
 #define AGAIN_MS 700
+#define WAIT_MOST_MS 5000 /* the asker waits */
 
 struct job {
 	struct qg_list link;
@@ -234,6 +235,15 @@ static void answered(void *arg, const struct dingtalk_answer *answer)
 		return;
 	}
 	enum qg_status status = answer->status == QG_OK ? QG_INVALID : verdict_of(answer);
+	bool may_pass = answer->status == QG_BUSY || (answer->http >= 500 && !has_second);
+	if (may_pass && job->tries + 1 < TRIES) {
+		uint64_t wait = answer->retry_ms > AGAIN_MS ? answer->retry_ms : AGAIN_MS;
+		if (wait <= WAIT_MOST_MS) {
+			job->tries++;
+			qg_timer_start(job->timer, wait);
+			return;
+		}
+	}
 	if (has_second && !job->is_second && answer->http != 0 && answer->status != QG_BUSY) {
 		job->is_second = true;
 		ask(job);

@@ -83,12 +83,16 @@ static void refused(struct dingtalk_open *open, const json_t *body, int http)
 {
 	char code[DINGTALK_CODE_MAX];
 	struct dingtalk_verdict verdict = dingtalk_verdict(DINGTALK_API, http, body, code);
-	bool is_denied = verdict.status == QG_DENIED || http == 401 || http == 403;
+	/* 403 also says that calls came too fast, or what else than the credentials is in the way. */
+	bool is_denied = verdict.status == QG_DENIED ||
+			 ((http == 401 || http == 403) && verdict.status != QG_BUSY);
+	bool has_words = http != 401 && verdict.words[0] != '\0';
 	/* A page instead of JSON may be a proxy's: only what says that it is a ban is one. */
 	bool is_ban = verdict.status == QG_BUSY && json_is_object(body);
 	struct dingtalk_opened opened = {.status = is_denied ? QG_DENIED : QG_FAILED,
 		.retry_ms = is_ban ? verdict.retry_ms : 0,
-		.why = code};
+		.why = code,
+		.words = has_words ? verdict.words : dingtalk_words_refused};
 	tell(open, &opened);
 }
 

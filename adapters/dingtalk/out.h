@@ -97,6 +97,7 @@ struct dingtalk_row_state { /* borrowed */
 	const char *text; /* what it shows */
 	bool made;
 };
+#define DINGTALK_ROWS_MOST 200 /* of a list; the oldest first */
 struct dingtalk_rows;
 typedef void (*dingtalk_row_fn)(
 	void *arg, enum qg_status status, const struct dingtalk_row_state *state);

@@ -40,12 +40,13 @@ static void tell(struct dingtalk_probe *probe, enum qg_status status, const char
 	told(arg, status, words);
 }
 
-/* Why not, with what the platform or the network said. */
-static void tell_failure(struct dingtalk_probe *probe, enum qg_status status, const char *said)
+/* Why not (refused: what to do about a refusal), with what the platform or the network said. */
+static void tell_failure(
+	struct dingtalk_probe *probe, enum qg_status status, const char *refused, const char *said)
 {
 	char words[WORDS_MOST];
 	if (status == QG_DENIED) {
-		snprintf(words, sizeof(words), "%s (%s)", dingtalk_words_refused, said);
+		snprintf(words, sizeof(words), "%s (%s)", refused, said);
 	} else if (status != QG_IO) {
 		snprintf(words, sizeof(words),
 			"钉钉没有接受，请稍后再试 · DingTalk did not take it, try again later: %s",
@@ -69,7 +70,7 @@ static void opened(void *arg, const struct dingtalk_opened *answer)
 		tell(probe, QG_OK,
 			"凭证有效，可以建立 Stream 连接 · the credentials work, in Stream mode");
 	} else {
-		tell_failure(probe, answer->status, answer->why);
+		tell_failure(probe, answer->status, answer->words, answer->why);
 	}
 }
 
@@ -80,7 +81,7 @@ static void has_token(void *arg, enum qg_status status, const char *words)
 	const struct dingtalk_credentials credentials = {
 		set->client_id, set->client_secret, dingtalk_base(set, DINGTALK_API)};
 	if (status != QG_OK) {
-		tell_failure(probe, status, words);
+		tell_failure(probe, status, dingtalk_words_refused, words);
 		return;
 	}
 	if (set->transport != DINGTALK_STREAM) {

@@ -369,6 +369,28 @@ START_TEST(test_count)
 }
 END_TEST
 
+/* A new secret, while the bot with the old one still ends: two accounts, one count, and each its own way there. */
+START_TEST(test_count_of_two)
+{
+	char *options =
+		qg_str_printf("{client_id: %s, client_secret: another, api_base: 'http://%s'}",
+			CLIENT_ID, qg_http_server_address(world.platform));
+	struct fake_host *other = fake_host_create_with(
+		world.loop, qg_adapter_find("dingtalk"), options, world.redis, NULL, world.client);
+	struct dingtalk_account *mine = world_core()->account;
+	struct dingtalk_account *theirs = dingtalk_core_of(&other->bot)->account;
+	ck_assert_ptr_ne(mine, theirs);
+	dingtalk_account_count(mine, DINGTALK_CALLS, 1);
+	world_wait(is_flushed, &mine->counts[DINGTALK_CALLS]);
+	dingtalk_account_count(theirs, DINGTALK_CALLS, 2);
+	world_wait(is_flushed, &theirs->counts[DINGTALK_CALLS]);
+	ck_assert_int_eq(theirs->counts[DINGTALK_CALLS].used, 3);
+	ck_assert_int_eq(mine->counts[DINGTALK_CALLS].flying, 0);
+	fake_host_destroy(other);
+	free(options);
+}
+END_TEST
+
 /* 2026-01-01 08:00 in China; a month later all begins anew. */
 START_TEST(test_month_turns)
 {
@@ -555,6 +577,7 @@ int main(void)
 	tcase_add_test(tests, test_ban);
 	tcase_add_test(tests, test_month_is_used_up);
 	tcase_add_test(months, test_count);
+	tcase_add_test(months, test_count_of_two);
 	tcase_add_test(months, test_month_turns);
 	tcase_add_test(tests, test_media);
 	tcase_add_test(tests, test_media_second_code);

@@ -252,6 +252,47 @@ START_TEST(test_rate)
 }
 END_TEST
 
+/* Cards are to wait for a minute: an answer does not, nor that of a card that was not refused itself. */
+START_TEST(test_patience)
+{
+	show_draft(1, "一");
+	show_wait_asked(1);
+	show_settle();
+	show_script(SHOW_STREAM, 403, "{\"code\":\"Forbidden.AccessDenied.QpmLimitForAppkey\"}");
+	show_draft(2, "一二");
+	show_pass(800);
+	show_wait_asked(2);
+	show_settle();
+	ck_assert_int_eq(show_send_wait(show_reply(true, true, "一二三")), QG_OK);
+	ck_assert_uint_eq(show_count(SHOW_WEBHOOK), 1);
+	show_pass(80000);
+	show_wait_asked(4);
+	assert_final("一\n\nsee_below");
+}
+END_TEST
+
+/* What stands behind the part that a card shows changes nothing in it. */
+START_TEST(test_more_than_shown)
+{
+	char text[3 * DINGTALK_CARD_MOST + 64] = "";
+	for (size_t i = 0; i < DINGTALK_CARD_MOST; i++) {
+		memcpy(text + 3 * i, "字", 4);
+	}
+	show_draft(1, text);
+	show_wait_asked(1);
+	show_settle();
+	show_pass(800);
+	show_wait_asked(2); /* it was made with 1 KB */
+	ck_assert_str_eq(content_of(show_last(SHOW_STREAM)), text);
+	show_settle();
+	strncat(text, "后面", 16);
+	show_draft(2, text);
+	show_pass(800);
+	show_settle();
+	ck_assert_uint_eq(show.count, 2);
+}
+END_TEST
+
 /* The end is never dropped for a server that fails now. */
 START_TEST(test_end_again)
 {
@@ -364,6 +405,75 @@ START_TEST(test_recovered)
 }
 END_TEST
 
+/* What Redis cannot tell now it is asked again a little later: the list, or one card of it. */
+static void recover_from_broken(const char *key, unsigned replays)
+{
+	char *name = qg_str_printf("%s%s", show.host->bot.prefix, key);
+	show_draft(1, "一");
+	show_wait_asked(1);
+	show_settle();
+	show_kill();
+	qg_test_redis_do(server, "RENAME", name, "aside", NULL);
+	qg_test_redis_do(server, "SET", name, "nothing of ours", NULL);
+	dingtalk_cards_recover(dingtalk_core_of(&show.host->bot));
+	show_settle();
+	show_settle();
+	ck_assert_uint_eq(show.host->replays, replays);
+	ck_assert(dingtalk_cards_get(dingtalk_core_of(&show.host->bot))->must_list);
+	qg_test_redis_do(server, "RENAME", "aside", name, NULL);
+	show_settle();
+	ck_assert_uint_eq(show.host->replays, replays); /* not at once: that would be without end */
+	show_pass(2000);
+	show_settle();
+	ck_assert_uint_eq(show.host->replays, replays + 1);
+	show_pass(DINGTALK_CARDS_IDLE_MS);
+	show_wait_asked(2);
+	assert_final("一\n\ninterrupted");
+	free(name);
+}
+
+START_TEST(test_broken_list)
+{
+	char *key = qg_str_printf("do:%s", show.host->bot.name);
+	recover_from_broken(key, 0);
+	free(key);
+}
+END_TEST
+
+START_TEST(test_broken_row)
+{
+	char *key = qg_str_printf("dc:%s:%s", show.host->bot.name, SHOW_REPLY);
+	recover_from_broken(key, 1);
+	free(key);
+}
+END_TEST
+
+/* The answer is out and Redis cannot note it: told once all the same, and noted later, so that nobody ends it again. */
+START_TEST(test_end_noted_later)
+{
+	char *name =
+		qg_str_printf("%sdc:%s:%s", show.host->bot.prefix, show.host->bot.name, SHOW_REPLY);
+	show_draft(1, "一");
+	show_wait_asked(1);
+	show_settle();
+	qg_test_redis_do(server, "RENAME", name, "aside", NULL);
+	qg_test_redis_do(server, "SET", name, "nothing of ours", NULL);
+	ck_assert_int_eq(show_send_wait(show_reply(true, true, "一二")), QG_OK);
+	show_settle();
+	qg_test_redis_do(server, "RENAME", "aside", name, NULL);
+	show_pass(10000);
+	show_settle();
+	ck_assert_uint_eq(show.host->sent_count, 1);
+	show_kill();
+	dingtalk_cards_recover(dingtalk_core_of(&show.host->bot));
+	show_settle();
+	show_pass(DINGTALK_CARDS_IDLE_MS);
+	show_settle();
+	ck_assert_uint_eq(show.count, 2);
+	free(name);
+}
+END_TEST
+
 /* A stop waits for the answer that is under way, and leaves to Redis what has none. */
 START_TEST(test_stop)
 {
@@ -448,17 +558,22 @@ int main(void)
 	tcase_add_test(tcase, test_one_in_flight);
 	tcase_add_test(tcase, test_without_snapshots);
 	tcase_add_test(tcase, test_long_texts);
+	tcase_add_test(tcase, test_more_than_shown);
 	tcase_add_test(tcase, test_later_parts);
 	tcase_add_loop_test(tcase, test_make_refused, 0, sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_test(tcase, test_repeat_while_off);
 	tcase_add_test(tcase, test_stream_refused);
 	tcase_add_test(tcase, test_rate);
+	tcase_add_test(tcase, test_patience);
 	tcase_add_test(tcase, test_end_again);
 	tcase_add_test(tcase, test_idle);
 	tcase_add_test(tcase, test_other_form);
 	tcase_add_test(tcase, test_takeover);
 	tcase_add_test(tcase, test_killed_while_made);
 	tcase_add_test(tcase, test_recovered);
+	tcase_add_test(tcase, test_end_noted_later);
+	tcase_add_test(tcase, test_broken_list);
+	tcase_add_test(tcase, test_broken_row);
 	tcase_add_test(tcase, test_stop);
 	tcase_add_test(tcase, test_buttons);
 	suite_add_tcase(suite, tcase);

@@ -271,6 +271,26 @@ START_TEST(test_webhooks)
 }
 END_TEST
 
+/* Where nobody says how long a webhook lives, it lives as long as all the others. */
+START_TEST(test_webhook_without_end)
+{
+	struct dingtalk_event event;
+	struct dingtalk_handle handle;
+	ck_assert_int_eq(
+		read_text(
+			"{\"msgId\":\"m\",\"conversationType\":\"1\",\"senderId\":\"s\","
+			"\"createAt\":\"1767225600000\",\"msgtype\":\"text\",\"text\":{\"content\":"
+			"\"x\"},\"sessionWebhook\":"
+			"\"https://oapi.dingtalk.com/robot/sendBySession?session=1\"}",
+			&event),
+		QG_OK);
+	ck_assert_int_eq(dingtalk_handle_read(event.message->handle, &handle), QG_OK);
+	ck_assert_int_eq(handle.webhook_until, 1767225600000 + 90 * 60000);
+	dingtalk_handle_finish(&handle);
+	dingtalk_event_finish(&event);
+}
+END_TEST
+
 static const char *const no_handles[] = {"", "x", "[]", "5", "{\"w\":"};
 
 START_TEST(test_no_handles)
@@ -376,6 +396,7 @@ int main(void)
 	tcase_add_loop_test(tests, test_webhooks, 0, (int)(sizeof(webhooks) / sizeof(webhooks[0])));
 	tcase_add_loop_test(
 		tests, test_no_handles, 0, (int)(sizeof(no_handles) / sizeof(no_handles[0])));
+	tcase_add_test(tests, test_webhook_without_end);
 	tcase_add_test(tests, test_long_text_and_ids);
 	tcase_add_test(tests, test_many_pictures);
 	tcase_add_test(tests, test_failing_malloc);

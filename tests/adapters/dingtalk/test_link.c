@@ -138,6 +138,19 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* 403 is also said of other things: calls too fast are tried again soon, and no secret is suspected. */
+START_TEST(test_too_fast)
+{
+	start();
+	world.open_status = 403;
+	world.open_answer =
+		"{\"code\":\"Forbidden.AccessDenied.QpsLimitForAppkeyAndApi\",\"message\":\"x\"}";
+	world_wait_opens(1);
+	ck_assert_str_eq(world_link()->why, "no ticket");
+	ck_assert_uint_le(world_link()->dial_at, world.mono + 3000);
+}
+END_TEST
+
 START_TEST(test_ban)
 {
 	start();
@@ -326,6 +339,30 @@ START_TEST(test_shared)
 }
 END_TEST
 
+/* All that share it stop at once: the last one of them says goodbye. */
+START_TEST(test_shared_stop)
+{
+	char *options = qg_str_printf("{client_id: %s, client_secret: %s, api_base: 'http://%s'}",
+		CLIENT_ID, CLIENT_SECRET, qg_http_server_address(world.platform));
+	struct fake_host *other = fake_host_create_with(
+		world.loop, qg_adapter_find("dingtalk"), options, NULL, NULL, world.client);
+	other->bot.ws = world.host->bot.ws;
+	world_up();
+	ck_assert_int_eq(other->bot.adapter->start(&other->bot), QG_OK);
+	world_settle();
+	world.host->bot.adapter->stop(&world.host->bot);
+	ck_assert(!peer.lines[0].closing);
+	other->bot.adapter->stop(&other->bot);
+	ck_assert(peer.lines[0].closing);
+	peer_end(0, 0);
+	world_settle();
+	ck_assert_uint_eq(world.host->stops, 1);
+	ck_assert_uint_eq(other->stops, 1);
+	fake_host_destroy(other);
+	free(options);
+}
+END_TEST
+
 static bool has_stopped(void *arg)
 {
 	world_pass(20);
@@ -451,6 +488,7 @@ int main(void)
 		tests, test_addresses, 0, (int)(sizeof(addresses) / sizeof(addresses[0])));
 	tcase_add_test(tests, test_useless_answers);
 	tcase_add_test(tests, test_refused);
+	tcase_add_test(tests, test_too_fast);
 	tcase_add_test(tests, test_ban);
 	tcase_add_test(tests, test_backoff);
 	tcase_add_test(tests, test_lasting);
@@ -460,6 +498,7 @@ int main(void)
 	tcase_add_test(tests, test_disconnect_storm);
 	tcase_add_test(tests, test_disconnect_every_second);
 	tcase_add_test(tests, test_shared);
+	tcase_add_test(tests, test_shared_stop);
 	tcase_add_test(tests, test_stop);
 	tcase_add_test(tests, test_stop_while_dialling);
 	tcase_add_test(tests, test_finish_in_the_middle);
