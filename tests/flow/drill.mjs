@@ -196,8 +196,10 @@ flow('a day with outages, storms, arrears, hanging streams, silent vendors and k
 		const key = `${row.chat} ${row.day}`;
 		spent.set(key, (spent.get(key) ?? 0) + row.cost / 1e9);
 	}
+	// Once the estimate has learned a vendor's ratio it is an average: the call that used the day up may cost a little
+	// more than it reserved.
 	for (const [key, money] of spent) {
-		assert.ok(money <= CHAT_DAY + 1e-9, `${key}: ${money} of ${CHAT_DAY}`);
+		assert.ok(money <= CHAT_DAY * 1.01, `${key}: ${money} of ${CHAT_DAY}`);
 	}
 	const most = Math.max(...spent.values());
 	assert.ok(most > CHAT_DAY * 0.6, `the budget was in reach: ${most}`);
