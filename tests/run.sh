@@ -112,6 +112,13 @@ suites() {
 	count "$ok" $((all - ok - skip)) "$skip"
 }
 
+# tally LOG: what node's summary says, into ok, bad and skip.
+tally() {
+	ok=$(sed -n 's/^[#ℹ] pass \([0-9]*\)$/\1/p' "$1" | tail -n 1)
+	bad=$(sed -n 's/^[#ℹ] fail \([0-9]*\)$/\1/p' "$1" | tail -n 1)
+	skip=$(sed -n 's/^[#ℹ] skipped \([0-9]*\)$/\1/p' "$1" | tail -n 1)
+}
+
 # tap TITLE COMMAND...: runs node's tests and counts what its summary says.
 tap() {
 	title=$1
@@ -119,9 +126,7 @@ tap() {
 	log=$out/$(echo "$title" | tr ' ' '-').log
 	"$@" >"$log" 2>&1
 	code=$?
-	ok=$(sed -n 's/^[#ℹ] pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-	bad=$(sed -n 's/^[#ℹ] fail \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-	skip=$(sed -n 's/^[#ℹ] skipped \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+	tally "$log"
 	if [ "$code" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
 		bad=1
 	fi
@@ -140,9 +145,7 @@ flow() {
 	for try in first again; do
 		env QUNGONG_BIN="$bin" node --test "$1" >"$log" 2>&1
 		code=$?
-		ok=$(sed -n 's/^[#ℹ] pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-		bad=$(sed -n 's/^[#ℹ] fail \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-		skip=$(sed -n 's/^[#ℹ] skipped \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+		tally "$log"
 		[ "$code" -ne 0 ] || break
 		[ "${bad:-0}" -gt 0 ] || bad=1
 		echo "$name, $try run: $bad failed"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "download.h"
 #include "qg/config.h"
 #include "qg/json.h"
 #include "qg/str.h"
@@ -80,31 +81,6 @@ static void end(struct job *job, enum qg_status status)
 
 /* ---- the bytes ---- */
 
-static enum qg_status judge(const struct qg_fetch_end *fetched)
-{
-	if (fetched->status != 0 && fetched->status != 200) {
-		/* 5xx and 429 may pass. All else, a redirect too: it is not there for us. */
-		return fetched->status >= 500 || fetched->status == 429 ? QG_AWAY : QG_NOT_FOUND;
-	}
-	switch (fetched->error) {
-	case QG_FETCH_NONE:
-		return QG_OK;
-	case QG_FETCH_TOO_LARGE:
-		return QG_TOO_LARGE;
-	case QG_FETCH_NO_MEMORY:
-		return QG_NO_MEMORY;
-	case QG_FETCH_URL:
-		return QG_INVALID;
-	case QG_FETCH_CONNECT_TIMEOUT:
-	case QG_FETCH_FIRST_BYTE_TIMEOUT:
-	case QG_FETCH_IDLE_TIMEOUT:
-	case QG_FETCH_TOTAL_TIMEOUT:
-		return QG_TIMEOUT;
-	default:
-		return QG_AWAY;
-	}
-}
-
 static void came(void *arg, struct qg_fetch *fetch, const char *data, size_t size)
 {
 	struct job *job = arg;
@@ -115,7 +91,7 @@ static void came(void *arg, struct qg_fetch *fetch, const char *data, size_t siz
 static void ended(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end *fetched)
 {
 	struct job *job = arg;
-	enum qg_status status = judge(fetched);
+	enum qg_status status = qg_download_judge(fetched);
 	(void)fetch;
 	job->fetch = NULL;
 	if (status == QG_OK && job->data.failed != QG_OK) {

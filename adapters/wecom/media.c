@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "download.h"
 #include "qg/codec.h"
 #include "qg/config.h"
 #include "qg/json.h"
@@ -194,31 +195,6 @@ static void note_name(struct job *job, const struct qg_fetch *fetch)
 
 /* ---- the fetch ---- */
 
-static enum qg_status judge(const struct qg_fetch_end *end)
-{
-	if (end->status != 0 && end->status != 200) {
-		/* 5xx and 429 may pass. All else, a redirect too: it is not there for us. */
-		return end->status >= 500 || end->status == 429 ? QG_AWAY : QG_NOT_FOUND;
-	}
-	switch (end->error) {
-	case QG_FETCH_NONE:
-		return QG_OK;
-	case QG_FETCH_TOO_LARGE:
-		return QG_TOO_LARGE;
-	case QG_FETCH_NO_MEMORY:
-		return QG_NO_MEMORY;
-	case QG_FETCH_URL:
-		return QG_INVALID;
-	case QG_FETCH_CONNECT_TIMEOUT:
-	case QG_FETCH_FIRST_BYTE_TIMEOUT:
-	case QG_FETCH_IDLE_TIMEOUT:
-	case QG_FETCH_TOTAL_TIMEOUT:
-		return QG_TIMEOUT;
-	default:
-		return QG_AWAY;
-	}
-}
-
 static void came(void *arg, struct qg_fetch *fetch, const char *data, size_t size)
 {
 	struct job *job = arg;
@@ -229,7 +205,7 @@ static void came(void *arg, struct qg_fetch *fetch, const char *data, size_t siz
 static void ended(void *arg, struct qg_fetch *fetch, const struct qg_fetch_end *fetched)
 {
 	struct job *job = arg;
-	enum qg_status status = judge(fetched);
+	enum qg_status status = qg_download_judge(fetched);
 	if (status == QG_OK) {
 		note_name(job, fetch);
 	}
