@@ -88,7 +88,7 @@ struct qg_reply *qg_reply_say(const char *bot, const char *conversation,
 	reply->text = text;
 	reply->answers = json_pack("[s]", message->id);
 	reply->usage.model = qg_str_copy("offline");
-	reply->usage.cost = qg_str_copy("{\"CNY\":0}");
+	reply->usage.cost = qg_str_copy(FREE_COST);
 	reply->stored_at = stored_at;
 	if (reply->id == NULL || reply->bot == NULL || reply->chat == NULL ||
 		reply->conversation == NULL || (reply->handle == NULL && message->handle != NULL) ||
@@ -96,6 +96,29 @@ struct qg_reply *qg_reply_say(const char *bot, const char *conversation,
 		reply->usage.model == NULL || reply->usage.cost == NULL) {
 		qg_reply_destroy(reply);
 		return NULL;
+	}
+	return reply;
+}
+
+struct qg_reply *qg_reply_tell(const char *bot, enum qg_chat_type type, const char *chat,
+	const char *about, const char *key, char *text, int64_t stored_at)
+{
+	QG_AUTO(qg_str_free) char *conversation = qg_str_printf("%s/%s", bot, chat);
+	const struct qg_message message = {.id = (char *)about,
+		.chat_type = type,
+		.chat = (char *)chat,
+		.sender = (char *)chat};
+	if (conversation == NULL) {
+		free(text);
+		return NULL;
+	}
+	struct qg_reply *reply = qg_reply_say(bot, conversation, &message, key, text, stored_at);
+	if (reply != NULL) {
+		json_array_clear(reply->answers);
+	}
+	if (reply != NULL && type == QG_CHAT_GROUP) { /* nobody is named */
+		free(reply->sender);
+		reply->sender = NULL;
 	}
 	return reply;
 }
@@ -324,7 +347,8 @@ static bool fill(struct incoming *in, const char *id)
 	reply->id = qg_str_copy_n(id, REPLY_ID_SIZE);
 	reply->answers = reply->answers ? reply->answers : json_array();
 	reply->usage.cost = reply->usage.cost ? reply->usage.cost : qg_str_copy(FREE_COST);
-	return reply->id && reply->answers && reply->usage.cost;
+	reply->usage.model = reply->usage.model ? reply->usage.model : qg_str_copy("offline");
+	return reply->id && reply->answers && reply->usage.cost && reply->usage.model;
 }
 
 struct qg_reply *qg_reply_decode(const char *data, size_t size, char *error)

@@ -291,7 +291,7 @@ static void inspect(struct link *link)
 	gateway->inspecting = true;
 	QG_LIST_FOR_EACH (item, &link->bots) {
 		const char *name = QG_CONTAINER(item, struct bot, on_link)->bot.name;
-		qg_queue_open_drafts(queue, qg_queue_partition(queue, name), inspected, inspection);
+		qg_queue_drafts(queue, name, false, inspected, inspection);
 	}
 }
 

@@ -114,6 +114,10 @@ static const struct qg_host host = {
 	.replay_drafts = drafts_replay,
 	.kicked = kicks_note,
 	.words = words,
+	.say = errands_say,
+	.tell_admins = errands_tell_admins,
+	.withdrawn = errands_withdrawn,
+	.left = errands_left,
 };
 
 /* ---- owning ---- */
@@ -447,6 +451,7 @@ static struct bot *create(struct qg_gateway *gateway, const struct qg_bot_config
 	qg_list_init(&bot->on_link);
 	qg_list_init(&bot->unconfirmed);
 	qg_list_init(&bot->sendings);
+	qg_list_init(&bot->errands);
 	if (bot->bot.adapter == NULL) {
 		destroy(bot);
 		return NULL;
@@ -509,7 +514,9 @@ void bots_finish(struct qg_gateway *gateway)
 {
 	/* first what they heard for each other */
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
-		inbound_finish(QG_CONTAINER(item, struct bot, item));
+		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		inbound_finish(bot);
+		errands_finish(bot);
 	}
 	QG_LIST_FOR_EACH (item, &gateway->bots) {
 		destroy(QG_CONTAINER(item, struct bot, item));

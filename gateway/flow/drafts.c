@@ -61,6 +61,6 @@ void drafts_replay(struct qg_bot *adapter_bot)
 		return;
 	}
 	replay->gateway = bot->gateway;
-	struct qg_queue *queue = bot->gateway->core->queue;
-	qg_queue_open_drafts(queue, qg_queue_partition(queue, adapter_bot->name), replayed, replay);
+	qg_queue_drafts(bot->gateway->core->queue, adapter_bot->name,
+		!adapter_bot->adapter->can.drafts_everywhere, replayed, replay);
 }

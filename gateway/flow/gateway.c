@@ -76,7 +76,10 @@ static void look(void *arg)
 		if (outbound_is_due(bot) || ++bot->calm >= CALM_LOOKS) {
 			outbound_look(bot);
 		}
-		inbound_expire(bot); /* last: a bot that is gone may end with it */
+		bot_pin(bot);
+		errands_resend(bot);
+		inbound_expire(bot);
+		bot_unpin(bot); /* last: a bot that is gone may end with it */
 	}
 }
 
@@ -102,6 +105,7 @@ void qg_gateway_redis_changed(struct qg_gateway *gateway, bool up)
 		struct bot *bot = QG_CONTAINER(item, struct bot, item);
 		inbound_resend(bot);
 		outbound_resend(bot);
+		errands_resend(bot);
 	}
 	links_settle(gateway);
 	links_renew(gateway);

@@ -82,6 +82,7 @@ struct bot {
 	struct qg_list unconfirmed; /* messages in order of arrival */
 	size_t held, held_bytes;
 	bool stalled; /* one came back unconfirmed: new ones wait behind it until all go again */
+	struct qg_list errands;
 	/* outbound */
 	struct qg_list sendings;
 	bool looking, look_again;
@@ -98,6 +99,16 @@ struct depth_sums {
 	unsigned outstanding;
 	bool failed;
 	int64_t oldest, entries, pending, dead;
+};
+
+/* What a bot tells each of its admins; borrowed. about and key make the ids. */
+struct notice {
+	const struct bot *bot;
+	const char *about, *key, *text;
+};
+struct notices { /* one each */
+	struct qg_reply **items;
+	size_t count;
 };
 
 struct rates;
@@ -202,6 +213,8 @@ bool select_serves(const struct qg_bot_config *config, enum qg_chat_type type, c
 bool select_message(const struct qg_bot_config *config, const struct qg_message *message);
 /* The bot that answers what another one of the same account heard, which may be that one. */
 struct bot *select_bot(struct bot *heard, const struct qg_message *message);
+/* Whether a bot in force has the account of that one, which has it too. */
+bool select_shares(const struct bot *bot, const struct bot *heard);
 
 /* inbound.c */
 void inbound_receive(struct qg_bot *bot, struct qg_message *msg, qg_stored_fn stored, void *arg);
@@ -212,6 +225,23 @@ void inbound_expire(struct bot *bot);
 /* No time is left to store what is held: those who sent it may be told. */
 void inbound_give_up(struct bot *bot);
 void inbound_finish(struct bot *bot);
+
+/* errands.c: what else an adapter asks for: host calls */
+void errands_say(struct qg_bot *bot, struct qg_reply *reply, qg_stored_fn stored, void *arg);
+void errands_tell_admins(struct qg_bot *bot, const char *occasion, const char *key);
+void errands_withdrawn(
+	struct qg_bot *bot, const char *chat, const char *message, qg_stored_fn stored, void *arg);
+void errands_left(
+	struct qg_bot *bot, const char *chat, const char *event, qg_stored_fn stored, void *arg);
+/* Those that Redis did not confirm and nobody repeats go again; the bot may end with them. */
+void errands_resend(struct bot *bot);
+void errands_finish(struct bot *bot);
+
+/* notice.c */
+/* Makes one to each admin: those of the config, and who became admin by a code. false for none, or no memory. */
+bool notices_make(
+	struct notices *notices, const struct notice *what, const char *const *bound, size_t count);
+void notices_end(struct notices *notices);
 
 /* outbound.c; outbound_sent() is in sending.c */
 void outbound_look(struct bot *bot);

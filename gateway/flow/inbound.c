@@ -66,6 +66,7 @@ static void count(struct inbound *inbound, enum qg_status status)
 {
 	struct bot *bot = inbound->bot;
 	struct qg_metric *metric = status == QG_DUPLICATE ? bot->duplicates
+				   : status == QG_EMPTY	  ? bot->unselected /* withdrawn */
 				   : status != QG_OK	  ? bot->refused
 				   : inbound->selected	  ? bot->received
 							  : bot->unselected;

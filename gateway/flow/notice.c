@@ -1,7 +1,7 @@
-/* notice.c - tells a bot's admins of a reply that could not be delivered.
+/* notice.c - what a bot tells its admins: of a reply that could not be delivered, and what its platform has them told.
  *
- * A notice is a reply of the bot's own to each admin, by name of the dead one: the same again while it stands in the
- * out list is no second one. It answers no message, and by that all notices are known, also the worker's: about a
+ * A notice is a reply of the bot's own to each admin, by name of the dead one or of the occasion: the same again while it
+ * stands in the out list, and for a while after, is no second one. It answers no message, and by that all notices are known, also the worker's: about a
  * notice there is none, and where a platform lets no bot write first it must not come out in a group instead. A group
  * that takes no answers kills one after the other: the first is told, the rest is seen with the dead letters. */
 #include "sending.h"
@@ -52,67 +52,52 @@ bool notice_is_due(const struct sending *sending)
 	       !was_told(sending->bot, sending->chat);
 }
 
-/* Takes text; NULL for no memory. */
-static struct qg_reply *make(const struct sending *sending, const char *admin, char *text)
+static void add(struct notices *notices, const struct notice *what, const char *admin)
 {
-	const char *bot = sending->bot->bot.name;
-	char *conversation = qg_str_printf("%s/%s", bot, admin);
-	const struct qg_message message = {.id = (char *)sending->id,
-		.chat_type = QG_CHAT_DIRECT,
-		.chat = (char *)admin,
-		.sender = (char *)admin};
-	if (conversation == NULL) {
-		free(text);
-		return NULL;
+	if (notices->count == ADMINS_MOST) {
+		return;
 	}
-	struct qg_reply *reply =
-		qg_reply_say(bot, conversation, &message, "undelivered", text, qg_clock_wall());
-	free(conversation);
+	struct qg_reply *reply = qg_reply_tell(what->bot->bot.name, QG_CHAT_DIRECT, admin,
+		what->about, what->key, qg_str_copy(what->text), qg_clock_wall());
 	if (reply != NULL) {
-		json_array_clear(reply->answers);
+		notices->items[notices->count++] = reply;
 	}
-	return reply;
 }
 
-static void add(struct sending *sending, const char *const *admins, size_t count)
+bool notices_make(
+	struct notices *notices, const struct notice *what, const char *const *bound, size_t count)
 {
-	const struct bot *bot = sending->bot;
-	for (size_t i = 0; i < count && sending->notice_count < ADMINS_MOST; i++) {
-		struct qg_reply *notice = make(sending, admins[i],
-			qg_role_words(bot->role, "undelivered_admin", "chat", sending->chat, "id",
-				sending->id, NULL));
-		if (notice != NULL) {
-			sending->notices[sending->notice_count++] = notice;
+	const struct qg_strings *admins = &what->bot->bot.config->admins;
+	notices_end(notices);
+	notices->items = what->text != NULL ? calloc(ADMINS_MOST, sizeof(*notices->items)) : NULL;
+	if (notices->items == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < admins->count; i++) {
+		add(notices, what, admins->items[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!qg_strings_has(admins, bound[i])) {
+			add(notices, what, bound[i]);
 		}
 	}
+	return notices->count > 0;
 }
 
 bool notice_make(struct sending *sending, const char *const *bound, size_t count)
 {
-	const struct qg_strings *admins = &sending->bot->bot.config->admins;
-	const char *others[ADMINS_MOST];
-	size_t other_count = 0;
-	for (size_t i = 0; i < count && other_count < ADMINS_MOST; i++) {
-		if (!qg_strings_has(admins, bound[i])) {
-			others[other_count++] = bound[i];
-		}
-	}
-	notice_finish(sending);
-	sending->notices = calloc(ADMINS_MOST, sizeof(*sending->notices));
-	if (sending->notices == NULL) {
-		return false;
-	}
-	add(sending, (const char *const *)admins->items, admins->count);
-	add(sending, others, other_count);
-	return sending->notice_count > 0;
+	QG_AUTO(qg_str_free)
+	char *text = qg_role_words(sending->bot->role, "undelivered_admin", "chat", sending->chat,
+		"id", sending->id, NULL);
+	const struct notice notice = {sending->bot, sending->id, "undelivered", text};
+	return notices_make(&sending->notices, &notice, bound, count);
 }
 
-void notice_finish(struct sending *sending)
+void notices_end(struct notices *notices)
 {
-	for (size_t i = 0; i < sending->notice_count; i++) {
-		qg_reply_destroy(sending->notices[i]);
+	for (size_t i = 0; i < notices->count; i++) {
+		qg_reply_destroy(notices->items[i]);
 	}
-	free(sending->notices);
-	sending->notices = NULL;
-	sending->notice_count = 0;
+	free(notices->items);
+	*notices = (struct notices){0};
 }

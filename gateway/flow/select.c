@@ -61,6 +61,12 @@ static unsigned fitness(const struct qg_bot_config *config, const struct qg_mess
 	return takes_the_rest(config) ? 1 : 0;
 }
 
+bool select_shares(const struct bot *bot, const struct bot *heard)
+{
+	return bot->ready && !bot->gone && bot->bot.adapter == heard->bot.adapter &&
+	       heard->account != NULL && qg_str_equal(bot->account, heard->account);
+}
+
 struct bot *select_bot(struct bot *heard, const struct qg_message *message)
 {
 	struct bot *best =
@@ -70,8 +76,7 @@ struct bot *select_bot(struct bot *heard, const struct qg_message *message)
 	}
 	QG_LIST_FOR_EACH (item, &heard->gateway->bots) {
 		struct bot *bot = QG_CONTAINER(item, struct bot, item);
-		if (bot->ready && !bot->gone && bot->bot.adapter == heard->bot.adapter &&
-			qg_str_equal(bot->account, heard->account) &&
+		if (select_shares(bot, heard) &&
 			(best->gone || fitness(bot->bot.config, message) >
 					       fitness(best->bot.config, message))) {
 			best = bot;

@@ -29,8 +29,7 @@ struct sending {
 	bool in_flight, lost, repeated, store_parts;
 	int64_t until;
 	const char *reason;
-	struct qg_reply **notices; /* while TELLING */
-	size_t notice_count;
+	struct notices notices; /* while TELLING */
 };
 
 /* Takes what head holds. It runs until the adapter has it, or Redis must answer. */
@@ -52,6 +51,5 @@ bool notice_is_due(const struct sending *sending);
 void notice_forget(struct bot *bot);
 /* It is a notice, and its platform lets no bot write first. */
 bool notice_has_no_way(const struct sending *sending);
-void notice_finish(struct sending *sending);
 
 #endif

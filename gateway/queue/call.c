@@ -143,6 +143,8 @@ static const struct {
 	{"empty", QG_EMPTY},
 	{"none", QG_NOT_FOUND},
 	{"refusal", QG_NOT_FOUND},
+	{"found", QG_NOT_FOUND},
+	{"withdrawn", QG_EMPTY},
 };
 
 enum qg_status reply_status(enum qg_status status, const struct qg_redis_reply *reply)

@@ -20,6 +20,7 @@ void qg_queue_draft(struct qg_queue *queue, const struct qg_entry *entry,
 	call.failed = text == NULL;
 	call_fence(&call, queue, entry);
 	call_str(&call, text);
+	call_str(&call, draft->early ? "" : draft->chat);
 	call_go(&call, queue, entry->partition, &qg_script_draft, reply_simple,
 		flight_new(queue, (void (*)(void))fn, arg, entry->partition));
 	free(text);
@@ -39,10 +40,16 @@ static void rows_read(void *arg, enum qg_status status, const struct qg_redis_re
 	free(rows);
 }
 
-void qg_queue_open_drafts(struct qg_queue *queue, unsigned partition, qg_rows_fn fn, void *arg)
+void qg_queue_drafts(
+	struct qg_queue *queue, const char *bot, bool in_order, qg_rows_fn fn, void *arg)
 {
-	qg_redis_run(queue->redis, rows_read, flight_new(queue, (void (*)(void))fn, arg, partition),
-		"HVALS %sopen", queue->prefixes[partition]);
+	unsigned partition = qg_queue_partition(queue, bot);
+	struct call call;
+	call_init(&call);
+	call_str(&call, bot);
+	call_str(&call, in_order ? "1" : "0");
+	call_go(&call, queue, partition, &qg_script_drafts, rows_read,
+		flight_new(queue, (void (*)(void))fn, arg, partition));
 }
 
 enum qg_status qg_draft_decode(

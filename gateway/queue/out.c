@@ -172,12 +172,13 @@ void qg_out_dead(struct qg_queue *queue, const struct qg_part *part, const char 
 }
 
 void qg_out_post(struct qg_queue *queue, const char *bot, struct qg_reply *const *replies,
-	size_t count, qg_queue_fn fn, void *arg)
+	size_t count, unsigned keep_s, qg_queue_fn fn, void *arg)
 {
 	unsigned partition = qg_queue_partition(queue, bot);
 	struct call call;
 	call_init(&call);
 	call_str(&call, bot);
+	call_int(&call, keep_s);
 	char **texts = call_replies(&call, replies, count);
 	call_go(&call, queue, partition, &qg_script_post, reply_simple,
 		flight_new(queue, (void (*)(void))fn, arg, partition));

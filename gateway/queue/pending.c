@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "qg/log.h"
 #include "qg/str.h"
 
 void qg_pending_finish(struct qg_pending *pending)
@@ -86,16 +85,10 @@ static void claimed(void *arg, enum qg_status status, const struct qg_redis_repl
 static struct claim *claim_new(
 	struct qg_queue *queue, const struct qg_entry *entry, qg_entries_fn fn, void *arg)
 {
-	struct claim *claim = calloc(1, sizeof(*claim));
-	if (claim != NULL) {
-		claim->flight = (struct flight){queue, (void (*)(void))fn, arg, entry->partition};
-		claim->conversation = qg_str_copy(entry->conversation);
-		claim->id = qg_str_printf("%" PRIu64, entry->id);
-	}
-	if (claim == NULL || claim->conversation == NULL || claim->id == NULL) {
-		qg_log_error(NULL, "out of memory");
-		abort();
-	}
+	struct claim *claim = certain(malloc(sizeof(*claim)));
+	*claim = (struct claim){.flight = {queue, (void (*)(void))fn, arg, entry->partition},
+		.conversation = certain(qg_str_copy(entry->conversation)),
+		.id = certain(qg_str_printf("%" PRIu64, entry->id))};
 	return claim;
 }
 

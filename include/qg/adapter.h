@@ -47,6 +47,21 @@ struct qg_host { /* what the gateway offers a bot; tests hand in a fake */
 	/* One of the bot's own sentences (templates/words.*.yaml, one without {{names}}); yours to free, NULL for no
 	 * memory. */
 	char *(*words)(struct qg_bot *bot, const char *key);
+	/* A reply of the bot's own (a greeting: qg_reply_tell()), that answers nobody: stored, then sent like all others. Takes
+	 * reply. Its id is its key: the same id again within an hour, or the platform's window where that is longer, is no
+	 * second one. stored(arg, status) once, never from inside. QG_EMPTY: in that chat this bot of the account does not
+	 * answer, another one may. */
+	void (*say)(struct qg_bot *bot, struct qg_reply *reply, qg_stored_fn stored, void *arg);
+	/* One of the bot's own sentences to its admins, where the platform lets it write first; once for each bot and
+	 * occasion ("calls 2026-11 80"). Nobody hears how it ended. */
+	void (*tell_admins)(struct qg_bot *bot, const char *occasion, const char *key);
+	/* Its sender withdrew a message: where no turn has taken it yet it is taken back, else nothing changes. */
+	void (*withdrawn)(struct qg_bot *bot, const char *chat, const char *message,
+		qg_stored_fn stored, void *arg);
+	/* The bot was removed from a chat, or the chat is gone: what waits there, its due items and what is not sent yet, is
+	 * dropped. event: id of what told so; delivered again it changes nothing, the bot may be back by then. */
+	void (*left)(struct qg_bot *bot, const char *chat, const char *event, qg_stored_fn stored,
+		void *arg);
 };
 
 struct qg_ability { /* what a platform hears and shows */
@@ -113,12 +128,21 @@ struct qg_adapter {
 	 * tells a file's name only now, the attachment's "name" is it from then on. */
 	void (*media)(struct qg_bot *bot, const json_t *attachment, size_t most,
 		void (*fn)(void *arg, enum qg_status status, char *data, size_t size), void *arg);
-	/* Goes with media(): fn will not come to arg any more. */
+	/* Optional: asks the platform for what a message only points to. Attachments of the types "quote" and "forward" are
+	 * such pointers: they are taken out of message, and what came goes into its quote, its text and its attachments
+	 * ("quoted":true). Called in the agents role before a turn, on a bot as for media(); message is not touched before
+	 * fn(arg, status), once, never from inside. Where not QG_OK the pointers are gone all the same, with words in their
+	 * place that say what could not be read. */
+	void (*complete)(struct qg_bot *bot, struct qg_message *message,
+		void (*fn)(void *arg, enum qg_status status), void *arg);
+	/* Goes with media() and complete(): fn will not come to arg any more. */
 	void (*media_forget)(struct qg_bot *bot, void *arg);
 	/* Optional: asks the platform whether the credentials work; told(arg, QG_OK or why not, words) follows, never
-	 * from inside. For `hire` and `doctor`. */
+	 * from inside. QG_NOT_FOUND: they do, but the account lacks what words say. For `hire` and `doctor`. */
 	void (*probe)(struct qg_bot *bot,
 		void (*told)(void *arg, enum qg_status status, const char *words), void *arg);
+	/* probe() opens a connection like the bot's own, by which whoever has that one loses it. */
+	bool probe_kicks;
 	/* Optional: what a bot can whose transport takes something away, NULL: can. Read while a bot sends and for
 	 * `say`; what a platform hears is can alone. */
 	const struct qg_ability *(*ability)(const struct qg_bot_config *config);

@@ -27,7 +27,8 @@ struct qg_message {
 	/* What the sender wrote it under: the other message's text, shortened (QG_QUOTE_MAX). NULL without one. */
 	char *quote;
 	/* array of {"type":"image|file|audio|video","name","size"} and what the adapter's media() needs besides, or
-	 * NULL; those of a quoted message have "quoted":true. At most QG_ATTACHMENTS_MOST. */
+	 * NULL; those of a quoted message have "quoted":true. The types "quote" and "forward" stand for other messages, which
+	 * the adapter's complete() fetches. At most QG_ATTACHMENTS_MOST. */
 	json_t *attachments;
 	int64_t sent_at;      /* the platform's time, Unix ms; shown, never used for order */
 	uint64_t received_us; /* monotonic: the last byte of the request */
@@ -72,11 +73,13 @@ struct qg_reply {
 	int64_t stored_at, first_at; /* wall ms: stored, first visible text (0: with this reply) */
 	/* how far sending got; kept in Redis, see queue.h */
 	unsigned part;
-	unsigned parts; /* of how many, told to send(); 0: not told. Buttons and files leave with the last */
+	unsigned
+		parts; /* of how many, told to send(); 0: not told. Buttons and files leave with the last */
 	unsigned attempts;
 	enum qg_form form;
 	bool repeated; /* a part was started earlier and its outcome is unknown */
-	const json_t *file; /* the one of files that is due as this part; NULL: text is. Does not travel */
+	const json_t *
+		file; /* the one of files that is due as this part; NULL: text is. Does not travel */
 };
 
 /* A snapshot of an answer being made; borrowed for the call. */
@@ -85,6 +88,7 @@ struct qg_draft {
 	const json_t *answers;
 	int64_t sequence; /* grows over tries and snapshots */
 	const char *text; /* all of it so far */
+	bool early;	  /* it is shown whatever still waits to be sent in its chat */
 };
 
 struct qg_message *qg_message_create(void);
@@ -99,12 +103,16 @@ void qg_reply_destroy(struct qg_reply *reply);
  * the same message. Takes text; NULL for no memory, also where text is NULL. */
 struct qg_reply *qg_reply_say(const char *bot, const char *conversation,
 	const struct qg_message *message, const char *key, char *text, int64_t stored_at);
+/* A sentence of the bot's own that answers nobody: a greeting, a notice. about and key tell it from others in that chat,
+ * and make the same id again. Takes text; NULL as above. */
+struct qg_reply *qg_reply_tell(const char *bot, enum qg_chat_type type, const char *chat,
+	const char *about, const char *key, char *text, int64_t stored_at);
 
 /* Wire forms. What Redis holds is not trusted to be ours: every decode is bounded and checked.
  * A mailbox element is "1\t<kind>\t<id>\t<sender>\t<thread>\t<stored ms>\n<json>": scripts read the head only.
  * kind 0 may share a turn with its neighbours, all others travel alone (1 click, 2 due item, 3 text that begins with
  * a slash). feed_event does not travel: it has its own place in the script.
- * An out list's element is "<id>\n<json>". A reply without cost comes back as free, without answers with none.
+ * An out list's element is "<id>\n<json>". A reply without cost comes back as free and made offline, without answers with none.
  * Encoders: yours to free, NULL for no memory or a field out of bounds; size_out may be NULL. */
 #define QG_STORED_AT_RUN                                                                           \
 	(-1) /* stored_at of a due item's wire: "%TIME%", which becomes the run's time */
@@ -115,7 +123,8 @@ struct qg_message *qg_message_decode(
 char *qg_reply_encode(const struct qg_reply *reply);
 struct qg_reply *qg_reply_decode(const char *data, size_t size, char *error);
 
-#define QG_ATTACHMENTS_MOST 16 /* and 64 KiB as JSON; values are strings of at most 4 KiB, whole numbers, booleans */
+#define QG_ATTACHMENTS_MOST                                                                        \
+	16 /* and 64 KiB as JSON; values are strings of at most 4 KiB, whole numbers, booleans */
 #define QG_QUOTE_MAX (16 * 1024)
 #define QG_ID_MAX 128 /* bytes of an id of a platform */
 #define QG_TEXT_MAX                                                                                \

@@ -2,7 +2,8 @@
  *
  * Keys of a bot all carry the tag {p}, p = crc16(bot) mod partitions, and begin with its prefix "qg:{p}:":
  *
- *   d:<bot>:<message>    dedupe key, holds the first answer; expires after the platform's window
+ *   d:<bot>:<message>    dedupe key, holds the first answer (stored, and what its conversation's name has behind the
+ *                        chat; full; withdrawn); d:<bot>:left:<event>; expire after the platform's window
  *   m:<conversation>     mailbox: list of wire messages; the first n of them are the batch in flight
  *   c:<conversation>     its entry while scheduled: id, state (R ready, P pending, W waits), own, try, beat,
  *                        n and by of the batch, e<message> failures, k<message> crashes, past calls of the turn
@@ -15,13 +16,14 @@
  *   here                 hash: gateways that dial links, and their beats
  *   lease                hash: link -> gateway, epoch, beat, kicked until
  *   open                 hash: conversation -> draft under way
+ *   late:<bot>:<chat>    set: conversations whose draft waits for the chat's out list to be empty; gone with that list
  *   i:<id>               a due item: bot, conversation, wire, times
  *   dead, buried         dead letters by number; how many there were, by bot
  *   depth, age           waiting messages by bot; scheduled conversations by the stored time of their head
  *   b:<bot>              flags: paused
  *   g:<bot>  a:<bot>     sets: chats that an admin enabled; users who became admins by a code
  *   bind:<bot>           hash: the code's digest, until when, wrong tries, who used it with which message; expires
- *   p:<bot>:<reply>      a notice that was posted, while it stands in its list and an hour longer
+ *   p:<bot>:<reply>      a reply that was posted, while it stands in its list and as many seconds longer as it holds
  *
  * Bells are pub/sub channels per partition ("qg:{p}:ready", ":send", ":draft"): they only say where to look; the
  * keys are the truth, and everybody looks without a bell too. Model: tests/model/. All calls on the loop's
@@ -66,10 +68,28 @@ struct qg_ingest {
 	const struct qg_reply
 		*refusal; /* for the out list when the mailbox is full; NULL until asked for */
 };
-/* QG_OK stored, QG_DUPLICATE, QG_FULL; QG_NOT_FOUND: not stored, the mailbox is full and its refusal is due:
+/* QG_OK stored, QG_DUPLICATE, QG_FULL; QG_EMPTY: it was withdrawn before; QG_NOT_FOUND: not stored, the mailbox is full and its refusal is due:
  * send it again with one; else not stored, for sure (QG_BUSY) or perhaps. Copies what it needs. */
 void qg_queue_ingest(
 	struct qg_queue *queue, const struct qg_ingest *ingest, qg_queue_fn fn, void *arg);
+
+struct qg_withdrawal {
+	const char *bot, *chat, *message;
+	unsigned window_ms;
+	bool shows_open;	    /* what waits is shown as open: taking it back takes an end */
+	const struct qg_reply *end; /* for the out list; NULL until asked for */
+};
+/* Takes a message back that waits behind the batch in flight; delivered later, for the first time or again, it is
+ * QG_EMPTY. QG_OK: also where a turn has it, or had, and nothing changes. QG_NOT_FOUND: it is found and its end is due:
+ * the message and its conversation, borrowed for the call (NULL where it cannot be read: try without shows_open). */
+typedef void (*qg_withdrawn_fn)(void *arg, enum qg_status status, const struct qg_message *message,
+	const char *conversation);
+void qg_queue_withdraw(struct qg_queue *queue, const struct qg_withdrawal *withdrawal,
+	qg_withdrawn_fn fn, void *arg);
+/* Drops all of a chat that no turn holds: messages, due items, replies. event: id of what told so, which counts once
+ * within the window. QG_OK, or not to its end. */
+void qg_queue_leave(struct qg_queue *queue, const char *bot, const char *chat, const char *event,
+	unsigned window_ms, qg_queue_fn fn, void *arg);
 
 /* ---- turns ---- */
 
@@ -86,8 +106,8 @@ struct qg_batch {
 	size_t count;
 	unsigned failures;
 	bool paused;
-	bool enabled; /* an admin enabled this chat (/启用) */
-	bool bound;   /* the sender became admin by a code (/绑定) */
+	bool enabled;  /* an admin enabled this chat (/启用) */
+	bool bound;    /* the sender became admin by a code (/绑定) */
 	char *history; /* elements, one a line */
 	json_t *state;
 };
@@ -202,13 +222,16 @@ void qg_out_wait(struct qg_queue *queue, const struct qg_part *part, int64_t unt
 	unsigned attempts, bool started, enum qg_form form, qg_queue_fn fn, void *arg);
 void qg_out_dead(struct qg_queue *queue, const struct qg_part *part, const char *reason,
 	int64_t now, qg_queue_fn fn, void *arg);
-/* Puts replies of the bot's own (notices to admins) into its out lists; the same reply id again, while the first
- * stands there or landed within the hour, changes nothing. */
+/* Puts replies of the bot's own (greetings, notices to admins) into its out lists; the same reply id again, while the
+ * first stands there and for keep_s after it landed, changes nothing. */
+#define QG_POST_KEEP_S 3600
 void qg_out_post(struct qg_queue *queue, const char *bot, struct qg_reply *const *replies,
-	size_t count, qg_queue_fn fn, void *arg);
-/* Draft rows under way, as published on the draft channel; rows are borrowed JSON texts. */
+	size_t count, unsigned keep_s, qg_queue_fn fn, void *arg);
+/* Draft rows of a bot under way, as published on the draft channel; rows are borrowed JSON texts. in_order: without those
+ * that wait for earlier replies of their chat to land; these are published then. */
 typedef void (*qg_rows_fn)(void *arg, enum qg_status status, const char *const *rows, size_t count);
-void qg_queue_open_drafts(struct qg_queue *queue, unsigned partition, qg_rows_fn fn, void *arg);
+void qg_queue_drafts(
+	struct qg_queue *queue, const char *bot, bool in_order, qg_rows_fn fn, void *arg);
 /* A published draft row as a draft whose strings live in holder (decref it after use). */
 QG_MUST_CHECK enum qg_status qg_draft_decode(
 	const char *row, size_t size, struct qg_draft *draft_out, json_t **holder_out);

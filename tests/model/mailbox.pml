@@ -30,6 +30,9 @@
 #ifndef REDEL
 #define REDEL 1		/* deliveries repeated by the platform: gateway died before the ack, or no reason at all */
 #endif
+#ifndef WITHDRAW
+#define WITHDRAW 0	/* messages taken back by their senders */
+#endif
 #define NM 4
 #define NC 2
 #define NS 3
@@ -56,7 +59,7 @@ chan mb[NC] = [4] of { byte };	/* the first fn of them are the batch in flight *
 byte est[NC], eid[NC], eown[NC], etry[NC];	/* state, id, own, try */
 byte nid[NC];
 byte fby[NC], fn[NC];		/* by and n: who took the batch in flight, and its size */
-bool seen[NM];			/* dedupe keys */
+bool seen[NM], gone[NM];	/* dedupe keys, and whether they say withdrawn */
 byte errs[NM], crs[NM];		/* e<message>, k<message> */
 /* what the platform knows: 0 to deliver, 1 stored() came, 2 acknowledged */
 byte pst[NM];
@@ -72,7 +75,8 @@ byte gk, gc, gid, gname, gtry, gn;
 #define G_FAIL 3
 #define G_GIVE 4
 #define G_INGEST 5
-byte crash = CRASH, pause = PAUSE, lost = LOST, fails = FAILS, gives = GIVES, redel = REDEL;
+#define G_WITHDRAW 6
+byte crash = CRASH, pause = PAUSE, lost = LOST, fails = FAILS, gives = GIVES, redel = REDEL, wdraw = WITHDRAW;
 #ifdef M_FLAG
 byte emptied[NS];	/* what the worker saw before done */
 #endif
@@ -107,13 +111,13 @@ inline store(q) {
 }
 inline answered(q, c) {
 	outn[q]++;
-	assert(outn[q] + deadn[q] == 1);	/* exactly once, and never two committed turns */
+	assert(outn[q] + deadn[q] + gone[q] == 1);	/* exactly once, and never two committed turns */
 	assert(seq[q] > lastout[c]);		/* in the order of acceptance */
 	lastout[c] = seq[q]
 }
 inline bury(q) {
 	deadn[q]++;
-	assert(outn[q] + deadn[q] == 1)
+	assert(outn[q] + deadn[q] + gone[q] == 1)
 #ifdef POISON
 	; assert(q == 0)			/* only the message that kills dies */
 #else
@@ -199,6 +203,7 @@ inline done(c, id, name, try, k, was) {
 	if
 	:: ok ->
 		assert(eown[c] == name && eid[c] == id && etry[c] == try);	/* no zombie commits */
+		assert(len(mb[c]) >= fn[c]);				/* what it answers is still there */
 		j = 0;
 		do
 		:: j < fn[c] -> mb[c] ? x; if :: j < k -> answered(x, c) :: else fi; j++
@@ -239,8 +244,47 @@ inline give(c, id, name, try) {
 	if
 	:: ok ->
 		if :: fby[c] == name -> fby[c] = 0 :: else fi;	/* another's name tells of a crash to be counted */
-		schedule(c)
+		finish(c)	/* where nothing was taken all may be withdrawn */
 	:: else
+	fi
+}
+/* Takes back what waits behind the batch in flight; what was never stored is known from here on. */
+inline withdraw(q, c) {
+	if
+	:: !seen[q] -> seen[q] = true; gone[q] = true
+	:: else ->
+		m = len(mb[c]); n = 0; j = 0;
+		do
+		:: j < m ->
+			mb[c] ? x;
+			if
+#ifdef M_FROMBATCH
+			:: x == q -> n = 1 + j
+#else
+			:: x == q && j >= fn[c] -> n = 1 + j
+#endif
+			:: else -> mb[c] ! x
+			fi; j++
+		:: else -> break
+		od;
+		if
+#ifdef M_REVIVE
+		:: n > 0 -> seen[q] = false;
+#else
+		:: n > 0 -> gone[q] = true;
+#endif
+			assert(outn[q] + deadn[q] == 0);
+			if
+#ifdef M_UNSCHEDULE
+			:: n == 1 -> unschedule(c)
+#else
+			:: n == 1 && (est[c] == WAITS || (est[c] == READY && len(mb[c]) == 0)) -> finish(c)
+#endif
+			:: else
+			fi
+		:: else
+		fi;
+		m = 0; n = 0; j = 0; x = 0
 	fi
 }
 #define HOLDS(s, c) (ss[s] > 0 && sc[s] == c && sid[s] == eid[c] && NAME(W(s)) == eown[c] && stry[s] == etry[c])
@@ -324,7 +368,7 @@ end:	do
 }
 
 /* Messages 0 and 1 are alike, so 1 may wait for 0 without losing a case. */
-#define FIRST(q) (q != 1 || seq[0] > 0)
+#define FIRST(q) (q != 1 || seq[0] > 0 || gone[0])
 /* A gateway with one message of its platform; any gateway may get the next delivery. */
 proctype platform(byte q) {
 end:	do
@@ -336,6 +380,8 @@ end:	do
 	:: d_step { pst[q] == 3 -> store(q); pst[q] = 2 }
 	:: d_step { pst[q] == 3 && redel > 0 -> redel--; pst[q] = 2 }	/* the gateway died between */
 #endif
+	:: d_step { wdraw > 0 && !gone[q] -> wdraw--; withdraw(q, CONV(q)) }
+	:: d_step { wdraw > 0 && !gone[q] && lost > 0 && gk == 0 -> lost--; gk = G_WITHDRAW; gc = q }
 	:: d_step { pst[q] == 1 -> assert(seen[q] || outn[q] + deadn[q] > 0); pst[q] = 2 }
 	:: d_step { pst[q] == 1 && redel > 0 -> redel--; pst[q] = 0 }	/* the gateway died before the ack */
 	:: d_step { pst[q] == 2 && redel > 0 -> redel--; store(q) }	/* delivered again all the same */
@@ -353,6 +399,7 @@ end:	do
 		:: gk == G_DONE -> done(gc, gid, gname, gtry, gn, false)
 		:: gk == G_FAIL -> fail(gc, gid, gname, gtry)
 		:: gk == G_GIVE -> give(gc, gid, gname, gtry)
+		:: gk == G_WITHDRAW -> withdraw(gc, CONV(gc))
 		fi;
 		gk = 0; gc = 0; gid = 0; gname = 0; gtry = 0; gn = 0; ok = false; n = 0 }
 	od
@@ -377,7 +424,7 @@ init {
 		do
 		:: m < NM ->
 			if
-			:: pst[m] == 2 -> assert(outn[m] + deadn[m] == 1)	/* answered or dead, once */
+			:: pst[m] == 2 -> assert(outn[m] + deadn[m] + gone[m] == 1)	/* answered, dead or withdrawn, once */
 			:: else -> assert(pst[m] == 0)
 			fi; m++
 		:: else -> break

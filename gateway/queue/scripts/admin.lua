@@ -88,7 +88,9 @@ local function what_is_wrong(conversation)
 	local planned = redis.call('ZSCORE', P .. 'due', 'c:' .. conversation)
 	if mail == 0 then
 		local left = redis.call('EXISTS', c) + ready + pending
-		return (left > 0 or planned) and 'scheduled, but no mail waits' or nil
+		-- withdrawn after it was pulled: who has it finds that out
+		local is_pulled = e[1] == 'P' and pending == 1 and ready == 0 and tonumber(e[4] or 0) == 0
+		return (left > 0 or planned) and not is_pulled and 'scheduled, but no mail waits' or nil
 	elseif not e[1] or not e[2] then
 		return 'mail waits and nothing is scheduled'
 	elseif not redis.call('ZSCORE', P .. 'age', conversation) then

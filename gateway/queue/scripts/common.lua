@@ -10,6 +10,7 @@ local P = KEYS[1]
 local MAILBOX, BATCH, BATCH_BYTES = 200, 20, 16384
 local FAILURES, CRASHES, FEED = 5, 10, 1000
 local HISTORY_MOST, HISTORY = 60, 40 -- elements, and what is left of more
+local PAGE = 100 -- read of something long in one call
 local KEEP = 30 * 24 * 3600 -- seconds without a turn after which history and state are forgotten
 
 local function bot_of(conversation)
@@ -21,6 +22,30 @@ local function head_of(wire)
 	return string.match(wire, '^1\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(%d+)\n')
 end
 
+-- The chat of a wire message stands first in its JSON; one with odd letters is read as JSON.
+local function chat_of(wire)
+	local json = string.match(wire, '\n(.*)$') or ''
+	local chat = string.match(json, '^{"chat":"([^"\\]*)"')
+	if chat then
+		return chat
+	end
+	local ok, body = pcall(cjson.decode, json)
+	return ok and type(body) == 'table' and type(body.chat) == 'string' and body.chat or ''
+end
+
+-- Some of a hash (HSCAN) or sorted set (ZSCAN), each with what stands beside it. The cursor where it goes on; '' at its end,
+-- and for what was read to its end before.
+local function page(scan, key, cursor, each)
+	if cursor == '' then
+		return ''
+	end
+	local found = redis.call(scan, P .. key, cursor, 'COUNT', PAGE)
+	for i = 1, #found[2], 2 do
+		each(found[2][i], found[2][i + 1])
+	end
+	return found[1] == '0' and '' or found[1]
+end
+
 -- What drains the queue must run while Redis is full, or it stays full for ever: after a first write that needs
 -- no room Redis lets the rest of a script pass. Who only takes in does not say this.
 local function even_when_full()
@@ -30,6 +55,15 @@ end
 -- A chat whose time has come stands behind those that came before: far less than any time, and always growing.
 local function turn_of_chat()
 	return redis.call('INCR', P .. 'seq')
+end
+
+-- What post.lua noted of a reply runs out from the moment it leaves its list.
+local function let_note_expire(bot, reply)
+	local note = P .. 'p:' .. bot .. ':' .. reply
+	local keep = redis.call('GET', note)
+	if keep then
+		redis.call('EXPIRE', note, keep)
+	end
 end
 
 local function put_out(bot, chat, reply)
@@ -55,6 +89,16 @@ end
 local function unschedule(conversation)
 	redis.call('DEL', P .. 'c:' .. conversation)
 	redis.call('ZREM', P .. 'age', conversation)
+end
+
+-- Its entry waits for no worker any more, nor for a retry.
+local function call_off(conversation)
+	local bot = bot_of(conversation)
+	redis.call('LREM', P .. 'r:' .. bot, 1, conversation)
+	if redis.call('EXISTS', P .. 'r:' .. bot) == 0 then
+		redis.call('LREM', P .. 'ring', 0, bot)
+	end
+	redis.call('ZREM', P .. 'due', 'c:' .. conversation)
 end
 
 -- The pending entry has ended: once more where mail waits, else nothing is left of it.
@@ -95,27 +139,40 @@ local function store(conversation, wire)
 	end
 end
 
--- Removes the first n messages of the mailbox and all that was counted for them. The next one stays suspect where
--- a crash was counted for it too.
+-- Of messages that leave the mailbox: what was counted for them.
+local function forget(conversation, wires)
+	if #wires == 0 then
+		return
+	end
+	for _, wire in ipairs(wires) do
+		local _, id = head_of(wire)
+		redis.call('HDEL', P .. 'c:' .. conversation, 'e' .. (id or ''), 'k' .. (id or ''))
+	end
+	redis.call('HINCRBY', P .. 'depth', bot_of(conversation), -#wires)
+end
+
+-- Another message leads the mailbox: it is suspect where a crash was counted for it too.
+local function suspect_head(conversation)
+	local c = P .. 'c:' .. conversation
+	if redis.call('HEXISTS', c, 'suspect') == 1 then
+		local _, id = head_of(redis.call('LINDEX', P .. 'm:' .. conversation, 0) or '')
+		if not id or redis.call('HEXISTS', c, 'k' .. id) == 0 then
+			redis.call('HDEL', c, 'suspect')
+		end
+	end
+end
+
+-- Removes the first n messages of the mailbox and all that was counted for them.
 local function drop(conversation, n)
 	if n == 0 then
 		return
 	end
 	local c, m = P .. 'c:' .. conversation, P .. 'm:' .. conversation
-	for _, wire in ipairs(redis.call('LRANGE', m, 0, n - 1)) do
-		local _, id = head_of(wire)
-		redis.call('HDEL', c, 'e' .. (id or ''), 'k' .. (id or ''))
-	end
+	forget(conversation, redis.call('LRANGE', m, 0, n - 1))
 	redis.call('LTRIM', m, n, -1)
 	redis.call('HDEL', c, 'n', 'by', 'full')
-	if redis.call('HEXISTS', c, 'suspect') == 1 then
-		local _, id = head_of(redis.call('LINDEX', m, 0) or '')
-		if not id or redis.call('HEXISTS', c, 'k' .. id) == 0 then
-			redis.call('HDEL', c, 'suspect')
-		end
-	end
+	suspect_head(conversation)
 	redis.call('HDEL', P .. 'open', conversation)
-	redis.call('HINCRBY', P .. 'depth', bot_of(conversation), -n)
 end
 
 -- Keeps what will not be tried again: kind 'message' or 'reply'.

@@ -6,6 +6,10 @@ end
 even_when_full()
 local bot, c, m = bot_of(conversation), P .. 'c:' .. conversation, P .. 'm:' .. conversation
 local n = tonumber(redis.call('HGET', c, 'n') or 0)
+if redis.call('LLEN', m) == 0 then -- withdrawn before it was taken: there is nothing to try again
+	finish(conversation)
+	return 'ok'
+end
 local batch = n > 0 and redis.call('LRANGE', m, 0, n - 1) or {} -- nothing was taken: nothing is counted
 local worst = 0
 for _, wire in ipairs(batch) do

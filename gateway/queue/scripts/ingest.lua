@@ -1,8 +1,11 @@
 -- ingest: bot, conversation, message id, window ms, selected, wire, chat, refusal, feed event
 local bot, conversation, id = ARGV[1], ARGV[2], ARGV[3]
 local key = P .. 'd:' .. bot .. ':' .. id
-if not redis.call('SET', key, 'stored', 'NX', 'PX', ARGV[4]) then
-	return { 'duplicate', redis.call('GET', key) }
+-- The note says which of the chat's conversations has it: withdraw.lua is told the chat alone.
+local stored = 'stored' .. string.sub(conversation, #bot + #ARGV[7] + 2)
+if not redis.call('SET', key, stored, 'NX', 'PX', ARGV[4]) then
+	local first = redis.call('GET', key)
+	return { first == 'withdrawn' and first or 'duplicate', first }
 end
 local full = ARGV[5] == '1' and redis.call('LLEN', P .. 'm:' .. conversation) >= MAILBOX
 if full then

@@ -51,14 +51,27 @@ if not head or string.sub(head, 1, 32) ~= reply or part ~= tonumber(redis.call('
 	return { 'gone' }
 end
 
+-- Nothing waits in the chat any more: answers being made there that were held back show what they have so far.
+local function show_late()
+	local late = P .. 'late:' .. bot .. ':' .. chat
+	for _, conversation in ipairs(redis.call('SMEMBERS', late)) do
+		local row = redis.call('HGET', P .. 'open', conversation)
+		if row and redis.call('HGET', P .. 'c:' .. conversation, 'state') == 'P' then
+			redis.call('PUBLISH', P .. 'draft', row)
+		end
+	end
+	redis.call('DEL', late)
+end
+
 local function pop()
 	redis.call('LPOP', o)
-	redis.call('EXPIRE', P .. 'p:' .. bot .. ':' .. reply, 3600) -- the note of post.lua
+	let_note_expire(bot, reply)
 	redis.call('DEL', q)
 	if redis.call('EXISTS', o) == 1 then
 		redis.call('ZADD', w, turn_of_chat(), chat)
 	else
 		redis.call('ZREM', w, chat)
+		show_late()
 	end
 end
 

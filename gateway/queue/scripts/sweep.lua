@@ -14,25 +14,14 @@ end
 
 -- look: cursor of calls, cursor of holds; '' for what was read to its end. Calls whose turn is not held: call, stored
 -- text; all holds: call, bot.
-local function page(key, cursor, each)
-	if cursor == '' then
-		return ''
-	end
-	local found = redis.call('HSCAN', P .. key, cursor, 'COUNT', 100)
-	for i = 1, #found[2], 2 do
-		each(found[2][i], found[2][i + 1])
-	end
-	return found[1] == '0' and '' or found[1]
-end
-
 local calls, holds = {}, {}
-local next_call = page('calls', ARGV[2], function(call, stored)
+local next_call = page('HSCAN', 'calls', ARGV[2], function(call, stored)
 	if not held(string.match(stored, '^[^\n]*')) then
 		calls[#calls + 1] = call
 		calls[#calls + 1] = stored
 	end
 end)
-local next_hold = page('holds', ARGV[3], function(call, stored)
+local next_hold = page('HSCAN', 'holds', ARGV[3], function(call, stored)
 	holds[#holds + 1] = call
 	holds[#holds + 1] = string.match(stored, '^[^\t]*')
 end)

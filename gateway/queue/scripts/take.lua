@@ -17,17 +17,6 @@ if n > 0 and by ~= '' and by ~= consumer then
 	redis.call('HSET', c, 'suspect', 1)
 end
 
--- The chat of a wire message stands first in its JSON; one with odd letters is read as JSON.
-local function chat_of(wire)
-	local json = string.match(wire, '\n(.*)$') or ''
-	local chat = string.match(json, '^{"chat":"([^"\\]*)"')
-	if chat then
-		return chat
-	end
-	local ok, body = pcall(cjson.decode, json)
-	return ok and type(body) == 'table' and type(body.chat) == 'string' and body.chat or ''
-end
-
 local waiting = redis.call('LRANGE', m, 0, BATCH - 1)
 local kind, id, sender, thread
 while #waiting > 0 do

@@ -415,7 +415,7 @@ START_TEST(bare_replies_get_what_must_not_be_absent)
 	ck_assert_str_eq(back->usage.cost, "{\"CNY\":0}");
 	ck_assert_uint_eq(json_array_size(back->answers), 0);
 	ck_assert(json_is_array(back->answers));
-	ck_assert_ptr_null(back->usage.model);
+	ck_assert_str_eq(back->usage.model, "offline");
 	ck_assert_ptr_null(back->handle);
 	ck_assert_ptr_null(back->files);
 	ck_assert_ptr_null(back->handles);
@@ -568,6 +568,34 @@ START_TEST(own_sentences_answer_a_message)
 }
 END_TEST
 
+START_TEST(own_sentences_may_answer_nobody)
+{
+	struct qg_reply *greeting = qg_reply_tell(
+		"xiaoman", QG_CHAT_GROUP, "c1", "e1", "greeting", qg_str_copy("你好"), 7);
+	struct qg_reply *same = qg_reply_tell(
+		"xiaoman", QG_CHAT_GROUP, "c1", "e1", "greeting", qg_str_copy("您好"), 8);
+	ck_assert_str_eq(greeting->id, same->id);
+	ck_assert_str_eq(greeting->conversation, "xiaoman/c1");
+	ck_assert_str_eq(greeting->text, "你好");
+	ck_assert_uint_eq(json_array_size(greeting->answers), 0);
+	ck_assert_ptr_null(greeting->sender);
+	ck_assert_ptr_null(greeting->handle);
+	static const char *const others[][3] = {
+		{"c2", "e1", "greeting"}, {"c1", "e2", "greeting"}, {"c1", "e1", "goodbye"}};
+	for (size_t i = 0; i < 3; i++) {
+		struct qg_reply *other = qg_reply_tell("xiaoman", QG_CHAT_DIRECT, others[i][0],
+			others[i][1], others[i][2], qg_str_copy("hi"), 7);
+		ck_assert_str_ne(other->id, greeting->id);
+		ck_assert_str_eq(other->sender, others[i][0]);
+		qg_reply_destroy(other);
+	}
+	ck_assert_ptr_null(
+		qg_reply_tell("xiaoman", QG_CHAT_GROUP, "c1", "e1", "greeting", NULL, 7));
+	qg_reply_destroy(greeting);
+	qg_reply_destroy(same);
+}
+END_TEST
+
 START_TEST(failing_memory_is_told_and_leaks_nothing)
 {
 	if (qg_test_malloc_works()) {
@@ -601,6 +629,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_no_reply_is_refused_in_words, 0,
 		sizeof(no_replies) / sizeof(no_replies[0]));
 	tcase_add_test(tcase, own_sentences_answer_a_message);
+	tcase_add_test(tcase, own_sentences_may_answer_nobody);
 	tcase_add_test(tcase, failing_memory_is_told_and_leaks_nothing);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -217,6 +217,20 @@ void expect_sound(void)
 	qg_redis_reply_free(wrong);
 }
 
+void expect_nothing_of(const char *conversation)
+{
+	static const char *const keys[] = {"m:", "c:"};
+	char key[128];
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(key, sizeof(key), "%s%s", keys[i], conversation);
+		ck_assert_int_eq(ask_int("EXISTS", key, NULL), 0);
+	}
+	expect_text(NULL, "ZSCORE", "age", conversation, NULL);
+	expect_text(NULL, "HGET", "open", conversation, NULL);
+	ck_assert_int_eq(ask_int("SISMEMBER", "pend", conversation, NULL), 0);
+	expect_sound();
+}
+
 void wait_for_windows(void)
 {
 	struct qg_redis_reply *known = keys("qg:{0}:d:*");

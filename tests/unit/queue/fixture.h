@@ -39,6 +39,8 @@ void expect_text(const char *text, const char *verb, const char *key, ...)
 int64_t depth_of(const char *bot);
 /* The admin script's check of all conversations and of the depth finds nothing. */
 void expect_sound(void);
+/* Nothing waits in this conversation, and nobody is to look at it. */
+void expect_nothing_of(const char *conversation);
 /* Waits until all dedupe keys have expired: for windows of a millisecond. */
 void wait_for_windows(void);
 /* Nothing of any conversation is left, only what is bounded: counters, histories and states that expire. */

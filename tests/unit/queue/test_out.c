@@ -362,15 +362,20 @@ END_TEST
 
 /* ---- notices ---- */
 
-static enum qg_status post(char first, char second)
+static enum qg_status post_for(unsigned keep_s, char first, char second)
 {
 	struct simple simple = {0};
 	struct qg_reply *notices[] = {make_reply(reply_id(first), CHAT, "80 %"),
 		make_reply(reply_id(second), "other", "80 %")};
-	qg_out_post(ann, BOT, notices, 2, simple_answer, &simple);
+	qg_out_post(ann, BOT, notices, 2, keep_s, simple_answer, &simple);
 	qg_reply_destroy(notices[0]);
 	qg_reply_destroy(notices[1]);
 	return wait_simple(&simple);
+}
+
+static enum qg_status post(char first, char second)
+{
+	return post_for(QG_POST_KEEP_S, first, second);
 }
 
 START_TEST(a_notice_is_posted_once)
@@ -386,6 +391,20 @@ START_TEST(a_notice_is_posted_once)
 	ck_assert_uint_eq(land_all(1), 3);
 	ck_assert_int_gt(ask_int("TTL", note, NULL), 3000); /* and an hour after */
 	ck_assert_int_le(ask_int("TTL", note, NULL), 3600);
+	ck_assert_int_eq(post('a', 'b'), QG_OK);
+	expect_heads(1, "");
+}
+END_TEST
+
+START_TEST(what_may_recur_is_known_for_as_long)
+{
+	enum { DAY = 24 * 3600 };
+	char note[80];
+	ck_assert_int_eq(post_for(32 * DAY, 'a', 'b'), QG_OK);
+	ck_assert_uint_eq(land_all(1), 2);
+	snprintf(note, sizeof(note), "p:" BOT ":%s", reply_id('a'));
+	ck_assert_int_gt(ask_int("TTL", note, NULL), 31 * DAY);
+	ck_assert_int_le(ask_int("TTL", note, NULL), 32 * DAY);
 	ck_assert_int_eq(post('a', 'b'), QG_OK);
 	expect_heads(1, "");
 }
@@ -441,6 +460,7 @@ int main(void)
 	tcase_add_test(tcase, a_wait_keeps_the_form);
 	tcase_add_test(tcase, parts_may_be_cut_anew);
 	tcase_add_test(tcase, a_notice_is_posted_once);
+	tcase_add_test(tcase, what_may_recur_is_known_for_as_long);
 	tcase_add_test(tcase, a_full_redis_hears_notices);
 	tcase_add_test(tcase, nothing_is_left_behind);
 	Suite *suite = suite_create("queue/out");

@@ -2,8 +2,9 @@
  *
  * Each worker has a few turns under way and may at any step pull, take, end a turn in any way, fall silent, be taken
  * over from and go on as a zombie, or die and come back under a new name; any call may be sent a second time, at
- * once or much later. A model beside it knows what was accepted and what a script may answer. In the end all faults
- * stop, the rest is worked off, and every message must have been answered once, in order, or be a dead letter.
+ * once or much later. Messages are withdrawn, whether they wait or not. A model beside it knows what was accepted and
+ * what a script may answer. In the end all faults stop, the rest is worked off, and every message must have been answered
+ * once, in order, or be a dead letter, or withdrawn.
  * Each run has its own seed, fixed so that a failure repeats. */
 #include "fixture.h"
 
@@ -47,7 +48,7 @@ static struct qg_queue *queues[LIVES]; /* of all lives: late calls still name th
 static size_t queue_count;
 static struct message {
 	int talk;
-	bool ended;
+	bool ended, withdrawn;
 } messages[MESSAGES];
 static int message_count, reply_count, backlog;
 static int64_t dead_count;
@@ -206,10 +207,56 @@ static void step_put(int talk)
 	snprintf(sender, sizeof(sender), "s%u", any(SENDERS));
 	const char *text = any(8) == 0 ? "/help" : "hi";
 	ck_assert_int_eq(PUT(.id = id, .chat = chat, .sender = sender, .text = text), QG_OK);
-	messages[message_count++] = (struct message){talk, false};
+	messages[message_count++] = (struct message){.talk = talk};
 	if (any(4) == 0) {
 		ck_assert_int_eq(PUT(.id = id, .chat = chat, .sender = sender), QG_DUPLICATE);
 	}
+}
+
+static void withdrawn(void *arg, enum qg_status status, const struct qg_message *message,
+	const char *conversation)
+{
+	simple_answer(arg, status);
+}
+
+/* Whether it waits behind the batch in flight. */
+static bool is_waiting(int number)
+{
+	char key[16];
+	int place = 0;
+	if (messages[number].ended) {
+		return false;
+	}
+	for (int i = 0; i < number; i++) {
+		place += messages[i].talk == messages[number].talk && !messages[i].ended ? 1 : 0;
+	}
+	snprintf(key, sizeof(key), "c:" BOT "/t%d", messages[number].talk);
+	return place >= ask_int("HGET", key, "n", NULL);
+}
+
+static void step_withdraw(void)
+{
+	enum { LATELY = 12 };
+	char id[16], chat[8];
+	if (message_count == 0) {
+		return;
+	}
+	unsigned lately = message_count < LATELY ? (unsigned)message_count : LATELY;
+	int number = message_count - 1 - (int)any(lately);
+	struct message *message = &messages[number];
+	snprintf(id, sizeof(id), "m%d", number);
+	snprintf(chat, sizeof(chat), "t%d", message->talk);
+	message->withdrawn = message->withdrawn || is_waiting(number);
+	message->ended = message->ended || message->withdrawn;
+	for (unsigned times = 1 + any(2); times > 0; times--) {
+		struct simple simple = {0};
+		const struct qg_withdrawal what = {
+			.bot = BOT, .chat = chat, .message = id, .window_ms = 3600000};
+		qg_queue_withdraw(ann, &what, withdrawn, &simple);
+		ck_assert_int_eq(wait_simple(&simple), QG_OK);
+	}
+	ck_assert_int_eq(PUT(.id = id, .chat = chat), message->withdrawn ? QG_EMPTY : QG_DUPLICATE);
+	ck_assert_int_eq(depth_of(BOT), waiting());
 }
 
 static void step_pull(struct worker *worker, bool lost)
@@ -402,6 +449,8 @@ static void step(void)
 		die(number);
 	} else if (what < 105) {
 		qg_test_redis_do(server, "SCRIPT", "FLUSH", NULL);
+	} else if (what < 117) {
+		step_withdraw();
 	} else if (turn != NULL) {
 		step_turn(number, turn);
 	}
@@ -512,9 +561,13 @@ START_TEST(anything_in_any_order)
 	check_all();
 	count_answers(ends);
 	count_dead_letters(ends);
+	int taken_back = 0;
 	for (int i = 0; i < message_count; i++) {
-		ck_assert_msg(ends[i] == 1, "m%d ended %d times", i, ends[i]);
+		taken_back += messages[i].withdrawn ? 1 : 0;
+		ck_assert_msg(
+			ends[i] + messages[i].withdrawn == 1, "m%d ended %d times", i, ends[i]);
 	}
+	ck_assert_int_gt(taken_back, 20);
 	ck_assert_int_gt(message_count, STEPS / 20);
 	ck_assert_int_gt(ask_int("HLEN", "dead", NULL), 0);
 
