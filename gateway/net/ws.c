@@ -125,19 +125,25 @@ void ws_free(struct qg_ws *ws)
 	forget_way(ws);
 	ws_write_drop(ws);
 	qg_buf_finish(&ws->message);
+	for (size_t i = 0; i < QG_WS_WANTED; i++) {
+		free(ws->found[i]);
+	}
 	free(ws->close_reason);
 	free(ws);
 }
 
 void ws_tell(struct qg_ws *ws)
 {
-	const struct qg_ws_end end = {
+	struct qg_ws_end end = {
 		.opened = ws->opened,
 		.status = ws->opened ? 0 : ws->status,
 		.code = ws->code,
 		.rejected_tls = ws->rejected_tls,
 		.why = ws->why ? ws->why : "ended",
 	};
+	for (size_t i = 0; i < QG_WS_WANTED; i++) {
+		end.found[i] = ws->found[i];
+	}
 	ws_drop_connection(ws);
 	qg_list_remove(&ws->link);
 	ws->host->ended(ws->arg, ws, &end);
@@ -202,8 +208,9 @@ static struct qg_ws *create(struct qg_ws_client *client, const struct qg_ws_requ
 	ws->fd = -1;
 	ws->most = request->most ? request->most : MOST_DEFAULT;
 	ws->connect_ms = or_default(request->connect_ms, CONNECT_MS);
-	ws->ping_ms = or_default(request->ping_ms, PING_MS);
+	ws->ping_ms = request->no_pings ? 0 : or_default(request->ping_ms, PING_MS);
 	ws->pong_ms = or_default(request->pong_ms, PONG_MS);
+	ws->wanted = request->wanted;
 	qg_buf_init(&ws->message, ws->most);
 	qg_list_init(&ws->pieces);
 	qg_list_init(&ws->drain);

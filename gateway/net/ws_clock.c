@@ -40,7 +40,9 @@ static uint64_t deadline_of(const struct qg_ws *ws)
 	case WS_SHAKING:
 		return ws->connected ? ws->began_ms + ws->connect_ms : ws->attempt_ends_ms;
 	case WS_OPEN:
-		return ws->pinged_ms ? ws->pinged_ms + ws->pong_ms : next_ping(ws);
+		return ws->ping_ms == 0 ? 0
+		       : ws->pinged_ms	? ws->pinged_ms + ws->pong_ms
+					: next_ping(ws);
 	case WS_CLOSING:
 		return ws->closing_ms + CLOSE_MS;
 	case WS_WAITING:
@@ -110,8 +112,8 @@ static void look_at_pings(struct qg_ws *ws, uint64_t now)
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
 {
 	struct qg_ws *ws = timer->data;
-	uint64_t now = qg_clock_mono();
-	if (now < deadline_of(ws)) {
+	uint64_t now = qg_clock_mono(), deadline = deadline_of(ws);
+	if (deadline == 0 || now < deadline) {
 		ws_clock_arm(ws);
 	} else if (ws->state == WS_OPEN) {
 		look_at_pings(ws, now);

@@ -6,10 +6,13 @@
 #include "ws_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "qg/clock.h"
+#include "qg/str.h"
 
+#define MAX_WANTED 127
 #define REFUSE 1
 #define CLOSE (-1)
 
@@ -25,11 +28,27 @@ static int add_headers(struct qg_ws *ws, char **to, size_t room)
 	return 0;
 }
 
+/* What cannot be kept is as if it were absent. */
+static void keep_wanted(struct qg_ws *ws, struct lws *wsi)
+{
+	char value[MAX_WANTED + 1];
+	for (size_t i = 0; ws->wanted && ws->wanted[i] && i < QG_WS_WANTED; i++) {
+		const char *name = ws->wanted[i];
+		int size = lws_hdr_custom_copy(wsi, value, sizeof(value), name, (int)strlen(name));
+		free(ws->found[i]);
+		ws->found[i] = size >= 0 ? qg_str_copy(value) : NULL;
+		if (ws->found[i]) {
+			qg_utf8_flatten(ws->found[i]);
+		}
+	}
+}
+
 static int on_answer(struct qg_ws *ws, struct lws *wsi)
 {
 	char words[16];
 	ws->status = (int)lws_http_client_http_response(wsi);
 	if (ws->status != 101) {
+		keep_wanted(ws, wsi);
 		int size = snprintf(words, sizeof(words), "HTTP %d", ws->status);
 		ws_note(ws, "the upgrade was refused", words, (size_t)size);
 	}

@@ -118,8 +118,8 @@ struct qg_ws {
 	struct ws_addresses *addresses;
 	size_t next_address;
 	/* Clocks, in milliseconds of qg_clock_mono(). */
-	unsigned connect_ms, ping_ms, pong_ms;
-	unsigned early_ms; /* by how much the next ping comes before its time */
+	unsigned connect_ms, ping_ms, pong_ms; /* ping_ms 0: no pings */
+	unsigned early_ms;		       /* by how much the next ping comes before its time */
 	uint64_t began_ms, attempt_ends_ms, heard_ms, pinged_ms, closing_ms;
 	uint64_t timer_at_ms;
 	ev_timer timer;
@@ -133,6 +133,8 @@ struct qg_ws {
 	char *close_reason;
 	const char *why; /* a constant, or why_made; NULL: nothing known */
 	char why_made[160];
+	const char *const *wanted;
+	char *found[QG_WS_WANTED]; /* of a refused upgrade */
 };
 
 struct qg_ws_client {

@@ -25,7 +25,13 @@ struct qg_ws_request {
 		connect_ms; /* name, TCP, TLS, upgrade; 0: 15 s. Waiting for a place does not count */
 	unsigned ping_ms;   /* between control pings where nothing comes; 0: 30 s */
 	unsigned pong_ms;   /* closed when no byte came for so long after one; 0: 10 s */
+	bool no_pings;	    /* none: the owner sees by itself whether the peer lives */
+	/* Headers of a refused upgrade that its end tells: names in lower case with the colon, at most QG_WS_WANTED, ends with
+	 * NULL, borrowed until the end; may be NULL. */
+	const char *const *wanted;
 };
+
+#define QG_WS_WANTED 4
 
 struct qg_ws_end {	   /* borrowed for the call */
 	bool opened;	   /* the upgrade had succeeded */
@@ -33,6 +39,8 @@ struct qg_ws_end {	   /* borrowed for the call */
 	int code;	   /* of the peer's close frame; 0: none came; 1012 to 1014 come as 1002 */
 	bool rejected_tls; /* the certificate was refused */
 	const char *why;   /* for a log, without the address's query; never NULL */
+	const char *found
+		[QG_WS_WANTED]; /* of wanted, in its order, safe for a log; NULL where absent */
 };
 
 struct qg_ws_host {

@@ -38,6 +38,13 @@ static void answer_all(void *arg)
 			stored(host->stored_args[i], host->answer);
 		}
 	}
+	for (size_t i = 0; i < host->errand_count; i++) {
+		qg_stored_fn stored = host->errands[i].stored;
+		host->errands[i].stored = NULL;
+		if (stored) {
+			stored(host->errands[i].arg, host->answer);
+		}
+	}
 }
 
 void fake_host_release(struct fake_host *host)
@@ -127,8 +134,62 @@ static char *words(struct qg_bot *bot, const char *key)
 	return host_of(bot)->has_words ? qg_str_copy(key) : NULL;
 }
 
-static const struct qg_host functions = {
-	receive, sent, link_changed, stopped, replay_drafts, kicked, words};
+static void note(struct qg_bot *bot, const struct fake_errand *errand)
+{
+	struct fake_host *host = host_of(bot);
+	if (host->errand_count == FAKE_HOST_MAX) {
+		give_up("too many errands");
+	}
+	host->errands[host->errand_count++] = *errand;
+	if (errand->stored && !host->hold && qg_loop_defer(bot->loop, answer_all, host)) {
+		give_up("no memory");
+	}
+}
+
+static void say(struct qg_bot *bot, struct qg_reply *reply, qg_stored_fn stored, void *arg)
+{
+	note(bot, &(struct fake_errand){
+			  .kind = FAKE_SAY, .reply = reply, .stored = stored, .arg = arg});
+}
+
+static void tell_admins(struct qg_bot *bot, const char *occasion, const char *key)
+{
+	note(bot, &(struct fake_errand){.kind = FAKE_TELL,
+			  .chat = qg_str_copy(key),
+			  .about = qg_str_copy(occasion)});
+}
+
+static void withdrawn(
+	struct qg_bot *bot, const char *chat, const char *message, qg_stored_fn stored, void *arg)
+{
+	note(bot, &(struct fake_errand){.kind = FAKE_WITHDRAWN,
+			  .chat = qg_str_copy(chat),
+			  .about = qg_str_copy(message),
+			  .stored = stored,
+			  .arg = arg});
+}
+
+static void left(
+	struct qg_bot *bot, const char *chat, const char *event, qg_stored_fn stored, void *arg)
+{
+	note(bot, &(struct fake_errand){.kind = FAKE_LEFT,
+			  .chat = qg_str_copy(chat),
+			  .about = qg_str_copy(event),
+			  .stored = stored,
+			  .arg = arg});
+}
+
+static const struct qg_host functions = {.receive = receive,
+	.sent = sent,
+	.link_changed = link_changed,
+	.stopped = stopped,
+	.replay_drafts = replay_drafts,
+	.kicked = kicked,
+	.words = words,
+	.say = say,
+	.tell_admins = tell_admins,
+	.withdrawn = withdrawn,
+	.left = left};
 
 static void fill_options(struct fake_host *host, const struct qg_adapter *adapter, const char *text)
 {
@@ -207,6 +268,11 @@ void fake_host_destroy(struct fake_host *host)
 	}
 	for (size_t i = 0; i < host->sent_count; i++) {
 		qg_reply_destroy(host->replies[i]);
+	}
+	for (size_t i = 0; i < host->errand_count; i++) {
+		qg_reply_destroy(host->errands[i].reply);
+		free(host->errands[i].chat);
+		free(host->errands[i].about);
 	}
 	if (adapter->options) {
 		qg_option_finish(adapter->options, host->config.options);

@@ -14,6 +14,16 @@
 
 #define FAKE_HOST_MAX 64
 
+enum fake_errand_kind { FAKE_SAY, FAKE_TELL, FAKE_WITHDRAWN, FAKE_LEFT };
+
+struct fake_errand { /* what an adapter asked for besides messages */
+	enum fake_errand_kind kind;
+	char *chat, *about; /* about: a message, an event, an occasion */
+	struct qg_reply *reply;
+	qg_stored_fn stored; /* not called yet, else NULL */
+	void *arg;
+};
+
 struct fake_host {
 	struct qg_bot bot;
 	struct qg_bot_config config;
@@ -28,14 +38,17 @@ struct fake_host {
 	void *stored_args[FAKE_HOST_MAX];
 	size_t message_count;
 
+	struct fake_errand errands[FAKE_HOST_MAX];
+	size_t errand_count;
+
 	struct qg_reply *replies[FAKE_HOST_MAX]; /* given back by sent() */
 	enum qg_status sent[FAKE_HOST_MAX];
 	unsigned retry_ms[FAKE_HOST_MAX];
 	size_t sent_count;
 
 	size_t links, stops, replays, kicks;
-	enum qg_link link; /* as last told */
-	bool has_words;	   /* then a sentence reads as its key */
+	enum qg_link link;   /* as last told */
+	bool has_words;	     /* then a sentence reads as its key */
 	char problems[2048]; /* of the options, as a person would see them */
 };
 

@@ -56,6 +56,10 @@ static void on_ended(void *arg, struct qg_ws *ws, const struct qg_ws_end *end)
 	caller->status = end->status;
 	caller->code = end->code;
 	snprintf(caller->why, sizeof(caller->why), "%s", end->why);
+	for (size_t i = 0; i < QG_WS_WANTED; i++) {
+		snprintf(caller->found[i], sizeof(caller->found[i]), "%s",
+			end->found[i] ? end->found[i] : "-");
+	}
 	caller->ws = NULL;
 	if (caller->on_end) {
 		caller->on_end(caller);

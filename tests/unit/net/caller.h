@@ -14,6 +14,7 @@ struct caller {
 	bool opened, rejected_tls; /* of the end, as what follows */
 	int status, code;
 	char why[200];
+	char found[QG_WS_WANTED][160]; /* "-": absent */
 	/* Called after noting; may be NULL. */
 	void (*on_open)(struct caller *caller);
 	void (*on_message)(struct caller *caller);

@@ -107,6 +107,39 @@ START_TEST(a_peer_that_reads_nothing_is_deaf_too)
 }
 END_TEST
 
+static void on_time(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static bool is_set(void *arg)
+{
+	return *(bool *)arg;
+}
+
+/* A server that knows nothing of control pings is not cut where its owner looks after that. */
+START_TEST(no_pings_where_none_are_wanted)
+{
+	struct qg_ws_request request = {
+		.url = station_url(&station, "/"), .ping_ms = 10, .pong_ms = 10, .no_pings = true};
+	bool over = false;
+	struct qg_timer *pause = qg_timer_create(loop, on_time, &over);
+	station.ignores_pings = true;
+	call(&one, &request);
+	wait_open(&one);
+	qg_timer_start(pause, 150);
+	run_until(is_set, &over);
+	qg_timer_destroy(pause);
+	ck_assert_msg(one.ends == 0, "ended: %s", one.why);
+	ck_assert_int_eq(station.pings, 0);
+	caller_say(&one, "still there");
+	wait_messages(&one, 1);
+	station.ignores_close = true; /* its other times hold */
+	qg_ws_close(one.ws, 1000, NULL);
+	expect_end(&one, true, 0, 0, "closed");
+}
+END_TEST
+
 /* ---- inside the calls ---- */
 
 static void (*const acts[])(struct caller *) = {cancel, destroy};
@@ -392,6 +425,7 @@ int main(void)
 	tcase_add_test(tests, a_deaf_peer_is_cut);
 	tcase_add_loop_test(tests, a_peer_that_talks_is_not_deaf, 0, 3);
 	tcase_add_test(tests, a_peer_that_reads_nothing_is_deaf_too);
+	tcase_add_test(tests, no_pings_where_none_are_wanted);
 	tcase_add_loop_test(tests, cancel_or_destroy_in_opened, 0, 2);
 	tcase_add_loop_test(tests, cancel_or_destroy_in_message, 0, 2);
 	tcase_add_test(tests, cancel_another_in_message);

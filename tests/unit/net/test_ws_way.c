@@ -264,6 +264,32 @@ START_TEST(an_answer_without_end_is_cut_off)
 }
 END_TEST
 
+static const char *const asked_for[] = {"handshake-status:", "handshake-msg:", "absent:", NULL};
+
+/* In any spelling; words are made safe, what is too long is as if it were absent. */
+START_TEST(headers_of_a_refusal_are_told)
+{
+	struct qg_ws_request request = {.url = station_url(&station, "/"), .wanted = asked_for};
+	char answer[512];
+	snprintf(answer, sizeof(answer),
+		"HTTP/1.1 403 Forbidden\r\nHandshake-Status: 514\r\nHANDSHAKE-MSG:  "
+		"auth\tfailed\r\n"
+		"Content-Length: 0\r\n\r\n");
+	station.answer = answer;
+	call(&one, &request);
+	expect_end(&one, false, 403, 0, "HTTP 403");
+	ck_assert_str_eq(one.found[0], "514");
+	ck_assert_str_eq(one.found[1], "auth failed");
+	ck_assert_str_eq(one.found[2], "-");
+	ck_assert_str_eq(one.found[3], "-");
+	snprintf(answer, sizeof(answer),
+		"HTTP/1.1 403 Forbidden\r\nhandshake-status: %0200d\r\nhandshake-msg:\r\n\r\n", 1);
+	call(&two, &request);
+	expect_end(&two, false, 403, 0, "HTTP 403");
+	ck_assert_str_eq(two.found[0], "-");
+}
+END_TEST
+
 START_TEST(an_extension_nobody_asked_for_is_refused)
 {
 	station.extra = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
@@ -445,6 +471,7 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, the_upgrade_is_refused, 0, 5);
 	tcase_add_loop_test(tests, an_answer_that_makes_no_sense, 0, 6);
 	tcase_add_test(tests, an_answer_without_end_is_cut_off);
+	tcase_add_test(tests, headers_of_a_refusal_are_told);
 	tcase_add_test(tests, an_extension_nobody_asked_for_is_refused);
 	tcase_add_test(tests, a_server_that_takes_the_call_and_says_nothing);
 	tcase_add_loop_test(tests, a_server_that_hangs_up_during_the_handshake, 0, 2);
