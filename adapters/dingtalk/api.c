@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pace.h"
 #include "qg/clock.h"
 #include "qg/codec.h"
-#include "qg/crypto.h"
 #include "qg/json.h"
 #include "qg/log.h"
 #include "qg/str.h"
@@ -22,7 +22,6 @@
 #define INTERVAL_MS 55 /* between two calls of one API, in the long run */
 /* So far ahead of it may a burst be: 20 in any second is the platform's limit. */
 #define BURST_MS 40
-#define APIS_MOST 16	    /* with a pace of their own */
 #define BAN_LEAST_MS 200000 /* a wait that long is the address's ban, not a rate */
 #define SPENT_MS 600000	    /* after a refusal for quota: one try in so long */
 #define TELL_MS 600000	    /* the same refusal is logged once in so long */
@@ -30,11 +29,7 @@
 /* ---- pace ---- */
 
 struct dingtalk_pace {
-	struct {
-		char api[33];
-		uint64_t free_at; /* when a call at the long-run pace may leave */
-	} apis[APIS_MOST];
-	uint64_t others_free_at; /* of all that found no place */
+	struct qg_pace *turns; /* of each API */
 	uint64_t banned_until, spent_until;
 	const char *told; /* words of the refusal logged last */
 	uint64_t told_at;
@@ -42,36 +37,20 @@ struct dingtalk_pace {
 
 struct dingtalk_pace *dingtalk_pace_create(void)
 {
-	return calloc(1, sizeof(struct dingtalk_pace));
+	struct dingtalk_pace *pace = calloc(1, sizeof(*pace));
+	if (pace && (pace->turns = qg_pace_create(INTERVAL_MS, BURST_MS)) == NULL) {
+		free(pace);
+		return NULL;
+	}
+	return pace;
 }
 
 void dingtalk_pace_destroy(struct dingtalk_pace *pace)
 {
-	free(pace);
-}
-
-static uint64_t *free_at(struct dingtalk_pace *pace, const char *method, const char *path)
-{
-	char api[33];
-	QG_AUTO(qg_str_free) char *bare = qg_str_copy_n(path, strcspn(path, "?"));
-	qg_digest_id(api, method, bare ? bare : path, NULL);
-	for (size_t i = 0; i < APIS_MOST; i++) {
-		if (pace->apis[i].api[0] == '\0') {
-			memcpy(pace->apis[i].api, api, sizeof(api));
-		}
-		if (strcmp(pace->apis[i].api, api) == 0) {
-			return &pace->apis[i].free_at;
-		}
+	if (pace) {
+		qg_pace_destroy(pace->turns);
+		free(pace);
 	}
-	return &pace->others_free_at;
-}
-
-/* Takes a turn: how long to wait for it. */
-static uint64_t take_turn(uint64_t *at, uint64_t now)
-{
-	uint64_t wait = *at > now + BURST_MS ? *at - BURST_MS - now : 0;
-	*at = (*at > now ? *at : now) + INTERVAL_MS;
-	return wait;
 }
 
 /* ---- calls ---- */
@@ -81,6 +60,7 @@ struct call {
 	struct dingtalk_core *core;
 	enum dingtalk_api api;
 	char *method, *path, *body, *type;
+	char *name; /* of the API, for its pace: method and path without a query */
 	const struct qg_fetch_piece *pieces; /* instead of body; borrowed */
 	size_t piece_count;
 	char *token; /* it went out with */
@@ -104,6 +84,7 @@ static void destroy(struct call *call)
 	qg_timer_destroy(call->timer);
 	free(call->method);
 	free(call->path);
+	free(call->name);
 	free(call->body);
 	free(call->type);
 	free(call->token);
@@ -161,9 +142,7 @@ static void learn(struct call *call, const struct dingtalk_verdict *verdict)
 		pace->banned_until = now + verdict->retry_ms;
 		return;
 	}
-	uint64_t *at = free_at(pace, call->method, call->path);
-	uint64_t later = now + verdict->retry_ms + BURST_MS;
-	*at = later > *at ? later : *at;
+	qg_pace_hold(pace->turns, call->name, verdict->retry_ms);
 }
 
 static void go(struct call *call);
@@ -319,7 +298,10 @@ static void wait_turn(struct call *call)
 	uint64_t now = qg_clock_mono();
 	bool is_refused =
 		call->failure != QG_OK || now < pace->banned_until || now < pace->spent_until;
-	uint64_t wait = is_refused ? 0 : take_turn(free_at(pace, call->method, call->path), now);
+	uint64_t wait = 0;
+	if (!is_refused) {
+		(void)qg_pace_take(pace->turns, call->name, UINT64_MAX, &wait);
+	}
 	if (is_refused || wait > 0) {
 		qg_timer_start(call->timer, wait);
 	} else {
@@ -339,9 +321,10 @@ static struct call *create(struct dingtalk_core *core, enum dingtalk_api api, co
 	call->api = api;
 	call->method = qg_str_copy(method);
 	call->path = qg_str_copy(path);
+	call->name = qg_str_printf("%s %.*s", method, (int)strcspn(path, "?"), path);
 	call->type = qg_str_copy(type);
 	call->timer = qg_timer_create(core->bot->loop, due, call);
-	if (!call->method || !call->path || !call->type || !call->timer) {
+	if (!call->method || !call->path || !call->name || !call->type || !call->timer) {
 		destroy(call);
 		return NULL;
 	}

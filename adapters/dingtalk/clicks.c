@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seal.h"
+
 #include "qg/clock.h"
 #include "qg/codec.h"
 #include "qg/crypto.h"
@@ -35,18 +37,8 @@
 static void mac(const struct dingtalk_options *set, const char *what, const char *a, const char *b,
 	char *out, size_t size)
 {
-	uint8_t key[QG_SHA256_SIZE], covered[QG_SHA256_SIZE], digest[QG_SHA256_SIZE];
-	char hex[2 * QG_SHA256_SIZE + 1];
-	const char *id = set->client_id ? set->client_id : "";
-	const char *secret = set->client_secret ? set->client_secret : "";
-	const struct qg_bytes account[] = {
-		{what, strlen(what) + 1}, {id, strlen(id) + 1}, {secret, strlen(secret) + 1}};
-	qg_sha256_pieces(account, 3, key);
-	const struct qg_bytes text[] = {{a, strlen(a) + 1}, {b, strlen(b) + 1}};
-	qg_sha256_pieces(text, 2, covered);
-	qg_hmac_sha256(key, sizeof(key), covered, sizeof(covered), digest);
-	qg_hex_encode(digest, sizeof(digest), hex);
-	snprintf(out, size, "%.*s", (int)size - 1, hex);
+	const char *const texts[] = {a, b};
+	qg_seal(set->client_id, set->client_secret, what, texts, 2, out, size);
 }
 
 /* The signature stands before what it covers last. */

@@ -14,7 +14,9 @@
 #include "qg/buf.h"
 #include "qg/list.h"
 #include "qg/scan.h"
+#include "quota.h"
 #include "token.h"
+#include "uplink.h"
 
 #define DINGTALK_BODY_MAX ((size_t)1 << 20)
 
@@ -40,35 +42,21 @@ enum dingtalk_quota {
 	DINGTALK_QUOTAS
 };
 
-struct dingtalk_count {	     /* of one quota in the month that runs */
-	int64_t limit, used; /* used: of all processes, as Redis last said */
-	int64_t pending;     /* counted here, not yet there */
-	int64_t flying;	     /* on its way there */
-	int warned;	     /* per cent that were told already: 0, 80, 100 */
-	bool spent;	     /* the platform said so */
-};
-
 struct dingtalk_account {
 	struct qg_list link;
 	unsigned references;
-	uint64_t number; /* no two of this process have the same, though they count under one key */
 	char *key, *client_id, *api_base, *oapi_base;
 	struct qg_loop *loop;
 	struct qg_http_client *http;
-	struct qg_redis *redis; /* may be NULL, and away */
-	char *count_key;	/* of its counters, without the month */
-	char *bot_name;		/* of who came first, for logs */
-	int month;		/* year * 12 + month - 1 */
-	struct dingtalk_count counts[DINGTALK_QUOTAS];
-	struct qg_timer *timer; /* writes what is pending */
+	struct qg_quota *quota; /* the month's; accounts with another secret share it */
 	struct qg_token *token;
 	struct dingtalk_pace *pace; /* api.c: when the next call of each kind may leave */
 };
 
 /* The account of the bot's client id, made or shared; NULL for no memory. */
-struct dingtalk_account *dingtalk_account_join(const struct qg_bot *bot);
+struct dingtalk_account *dingtalk_account_join(struct qg_bot *bot);
 /* Accepts NULL. */
-void dingtalk_account_leave(struct dingtalk_account *account);
+void dingtalk_account_leave(struct dingtalk_account *account, const struct qg_bot *bot);
 /* n more of that were used this month. */
 void dingtalk_account_count(struct dingtalk_account *account, enum dingtalk_quota quota, int64_t n);
 /* The platform says that this month's are used up. */
@@ -109,8 +97,7 @@ struct dingtalk_core {
 	unsigned references; /* messages on their way to the store may outlive the bot */
 	struct qg_bot *bot;  /* NULL from finish() on */
 	struct dingtalk_account *account;
-	struct dingtalk_link *link;
-	struct qg_list in_link; /* of link->cores */
+	struct qg_uplink_member seat; /* on the connections of its client id */
 	struct qg_list calls;	/* api.c */
 	struct qg_list outs;	/* replies that send() took and sent() did not give back */
 	struct qg_list deliveries, says, posts;	 /* deliver.c, webhook.c */
@@ -125,7 +112,6 @@ struct dingtalk_core {
 	struct dingtalk_probe *probe;
 	bool started, stopping, closing;
 	uint64_t stop_until;
-	enum qg_link told;
 	struct qg_timer *timer;	     /* calls what must not be called from inside */
 	struct qg_timer *post_timer; /* webhook.c */
 	unsigned refused;	     /* webhooks since the last line about them */

@@ -199,21 +199,7 @@ static void report_starved(struct dingtalk_core *core)
 	}
 }
 
-/* ---- the link, the probe ---- */
-
-static void report_link(struct dingtalk_core *core)
-{
-	enum qg_link state = !core->link		       ? QG_LINK_NONE
-			     : dingtalk_link_is_up(core->link) ? QG_LINK_UP
-							       : QG_LINK_DOWN;
-	if (!core->bot || state == core->told || core->stopping) {
-		return;
-	}
-	core->told = state;
-	if (state != QG_LINK_NONE) {
-		core->bot->host->link_changed(core->bot, state, core->link->why);
-	}
-}
+/* ---- the probe ---- */
 
 static void report_probe(struct dingtalk_core *core)
 {
@@ -242,11 +228,7 @@ static bool has_ended(struct dingtalk_core *core)
 	if (is_flying && now < core->stop_until) {
 		return false;
 	}
-	if (core->link && core->link->closing && !dingtalk_link_is_closed(core->link) &&
-		now < core->stop_until + CLOSE_MS) {
-		return false;
-	}
-	return true;
+	return qg_uplink_is_over(&core->seat) || now >= core->stop_until + CLOSE_MS;
 }
 
 static void give_back(struct dingtalk_core *core)
@@ -275,15 +257,14 @@ static void look_at_stop(struct dingtalk_core *core)
 	if (!core->bot) {
 		return;
 	}
-	dingtalk_link_leave(core);
+	qg_uplink_leave(&core->seat);
 	core->stopping = core->started = false;
-	core->told = QG_LINK_NONE;
 	core->bot->host->stopped(core->bot);
 }
 
 static void join_again(struct dingtalk_core *core)
 {
-	if (core->started && !core->stopping && !core->link && is_dialing(core->bot) &&
+	if (core->started && !core->stopping && !core->seat.link && is_dialing(core->bot) &&
 		dingtalk_link_join(core) != QG_OK) {
 		qg_timer_start(core->timer, REJOIN_MS);
 	}
@@ -295,7 +276,6 @@ static void wake(void *arg)
 	dingtalk_core_take(core);
 	report_sends(core);
 	report_starved(core);
-	report_link(core);
 	report_probe(core);
 	if (core->bot && core->stopping) {
 		look_at_stop(core);
@@ -325,7 +305,6 @@ static enum qg_status init(struct qg_bot *bot)
 	((struct dingtalk_state *)bot->state)->core = core;
 	core->references = 1;
 	core->bot = bot;
-	qg_list_init(&core->in_link);
 	qg_list_init(&core->calls);
 	qg_list_init(&core->outs);
 	qg_list_init(&core->deliveries);
@@ -374,8 +353,8 @@ static void finish(struct qg_bot *bot)
 	dingtalk_says_finish(core);
 	dingtalk_posts_end(core);
 	drop_outs(core);
-	dingtalk_link_leave(core);
-	dingtalk_account_leave(core->account);
+	qg_uplink_leave(&core->seat);
+	dingtalk_account_leave(core->account, bot);
 	core->account = NULL;
 	((struct dingtalk_state *)bot->state)->core = NULL;
 	core->bot = NULL;
@@ -390,10 +369,8 @@ static void stop(struct qg_bot *bot)
 	struct dingtalk_core *core = dingtalk_core_of(bot);
 	core->stopping = true;
 	core->stop_until = qg_clock_mono() + STOP_MS;
-	if (core->link && dingtalk_link_is_last(core->link)) {
-		/* At once: what the platform still pushed here would not be pushed again. */
-		dingtalk_link_close(core->link);
-	}
+	/* At once: what the platform still pushed here would not be pushed again. */
+	qg_uplink_retire(&core->seat);
 	dingtalk_core_wake(core);
 }
 

@@ -25,7 +25,6 @@ struct dingtalk_options {
 
 struct dingtalk_core;	 /* a bot's own state: dingtalk.c */
 struct dingtalk_account; /* what bots of one client id share in this process: token, rates, quota: account.c */
-struct dingtalk_link;	 /* their Stream connections: link.c */
 
 /* ---- inbound.c ---- */
 
@@ -100,7 +99,6 @@ json_t *dingtalk_click(struct dingtalk_core *core, const char *data, size_t size
 /* ---- link.c ---- */
 
 enum qg_status dingtalk_link_join(struct dingtalk_core *core);
-void dingtalk_link_leave(struct dingtalk_core *core);
 
 /* ---- webhook.c, send.c, media.c ---- */
 

@@ -7,8 +7,6 @@
 #define QG_DINGTALK_LINK_H
 
 #include "core.h"
-#include "qg/backoff.h"
-#include "qg/ws.h"
 
 #define DINGTALK_TOPIC_MESSAGE "/v1.0/im/bot/messages/get"
 #define DINGTALK_TOPIC_CARD "/v1.0/card/instances/callback"
@@ -59,52 +57,22 @@ extern const char dingtalk_words_refused[];
 
 /* ---- link.c: connections ---- */
 
-struct dingtalk_link;
-
-struct dingtalk_wire {	     /* one connection */
-	struct qg_list item; /* of link->wires, oldest first */
-	struct dingtalk_link *link;
-	struct qg_ws *ws;
-	bool is_open,
-		is_leaving; /* is_leaving: the platform sends nothing new here and closes soon */
-	bool closing;
-	uint64_t opened_at, leave_at;
+struct dingtalk_wire { /* one of them */
+	struct qg_uplink_wire up;
 };
 
 struct dingtalk_link {
-	struct qg_list item;  /* of all links */
-	struct qg_list cores; /* struct dingtalk_core, by in_link */
-	char *key, *client_id, *client_secret, *api_base;
-	struct qg_loop *loop;
-	struct qg_ws_client *client;
-	struct qg_http_client *http;
-	struct dingtalk_open *open;
-	struct qg_list wires;
-	struct dingtalk_wire *wire; /* the one that messages are hoped on; NULL: none, or not yet */
-	bool closing;
-	const char *why; /* of the state, for logs */
-	struct qg_backoff backoff;
-	uint64_t dial_at, dialled_at; /* dial_at: UINT64_MAX where nothing is to be dialled */
-	struct qg_list acks;	      /* struct inbound of stream.c, in the order they are due */
-	struct qg_timer *timer;
+	struct qg_uplink up;
+	char *client_id, *client_secret, *api_base;
+	struct qg_list acks; /* struct inbound of stream.c, in the order they are due */
 	struct qg_buf scratch;
 };
 
-bool dingtalk_link_is_up(const struct dingtalk_link *link);
-/* No bot is left on it that does not stop. */
-bool dingtalk_link_is_last(const struct dingtalk_link *link);
+struct dingtalk_link *dingtalk_link_of(const struct dingtalk_wire *wire);
 /* A bot that takes messages: best one that is not stopping. NULL: there is none. */
 struct dingtalk_core *dingtalk_link_core(const struct dingtalk_link *link);
-/* Says goodbye on all connections; nobody joins any more. */
-void dingtalk_link_close(struct dingtalk_link *link);
-bool dingtalk_link_is_closed(const struct dingtalk_link *link);
-/* Does what is due, and sets the timer. */
-void dingtalk_link_tick(struct dingtalk_link *link);
-void dingtalk_link_look(struct dingtalk_link *link);
 /* The platform sends this connection away: another one is opened, this one served until it closes. */
 void dingtalk_wire_leaves(struct dingtalk_wire *wire);
-/* A frame came that shows the connection works. */
-void dingtalk_wire_works(struct dingtalk_wire *wire);
 
 /* ---- stream.c: what comes in ---- */
 

@@ -83,43 +83,4 @@ char *dingtalk_card_text(const char *text, size_t most, bool *cut_out);
 json_t *dingtalk_card_buttons(const struct dingtalk_core *core, const char *track,
 	const struct dingtalk_whom *whom, const json_t *buttons);
 
-/* ---- card_rows.c: cards that are open, in Redis: whoever owns the bot next goes on with them ---- */
-
-enum dingtalk_row {
-	DINGTALK_ROW_NEW,  /* made by this very call */
-	DINGTALK_ROW_OPEN, /* it may have been made */
-	DINGTALK_ROW_DONE, /* its end landed */
-	DINGTALK_ROW_LEFT, /* it was ended without its answer, or never came about */
-};
-struct dingtalk_row_state { /* borrowed */
-	enum dingtalk_row row;
-	unsigned frame;
-	const char *text; /* what it shows */
-	bool made;
-};
-#define DINGTALK_ROWS_MOST 200 /* of a list; the oldest first */
-struct dingtalk_rows;
-typedef void (*dingtalk_row_fn)(
-	void *arg, enum qg_status status, const struct dingtalk_row_state *state);
-typedef void (*dingtalk_rows_fn)(void *arg, const char *reply, int64_t at);
-
-struct dingtalk_rows *dingtalk_rows_create(struct qg_bot *bot);
-/* Nobody is told any more. Accepts NULL. */
-void dingtalk_rows_destroy(struct dingtalk_rows *rows);
-/* fn once, unless forgotten; from inside only where it cannot even be asked (no memory, no Redis). */
-void dingtalk_rows_open(
-	struct dingtalk_rows *rows, const char *reply, dingtalk_row_fn fn, void *arg);
-void dingtalk_rows_end(
-	struct dingtalk_rows *rows, const char *reply, bool is_done, dingtalk_row_fn fn, void *arg);
-void dingtalk_rows_forget(struct dingtalk_rows *rows, void *arg);
-/* Nobody waits for these. */
-void dingtalk_rows_made(struct dingtalk_rows *rows, const char *reply);
-void dingtalk_rows_show(
-	struct dingtalk_rows *rows, const char *reply, unsigned frame, const char *text);
-/* each() for all that are open, then told(). false: cannot be asked now. */
-bool dingtalk_rows_list(struct dingtalk_rows *rows, dingtalk_rows_fn each,
-	void (*told)(void *arg, enum qg_status status), void *arg);
-
-extern const struct qg_redis_script qg_dingtalk_card_script;
-
 #endif

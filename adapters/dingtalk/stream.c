@@ -29,12 +29,6 @@ struct inbound {		    /* a message whose ack waits for the store */
 
 /* ---- acks ---- */
 
-static const char *name_of(const struct dingtalk_link *link)
-{
-	const struct dingtalk_core *core = dingtalk_link_core(link);
-	return core ? core->bot->name : NULL;
-}
-
 static void ack(struct dingtalk_wire *wire, int code, const char *message_id, const char *data)
 {
 	QG_AUTO(qg_buf_finish) struct qg_buf out;
@@ -43,10 +37,10 @@ static void ack(struct dingtalk_wire *wire, int code, const char *message_id, co
 					? QG_OK
 					: dingtalk_ack_write(&out, code, message_id, "OK", data);
 	if (status == QG_OK && out.size > 0) {
-		status = qg_ws_send(wire->ws, out.data, out.size, false);
+		status = qg_ws_send(wire->up.ws, out.data, out.size, false);
 	}
 	if (status != QG_OK) {
-		qg_log_debug(name_of(wire->link), "dingtalk: an ack did not leave: %s",
+		qg_log_debug(qg_uplink_name(wire->up.link), "dingtalk: an ack did not leave: %s",
 			qg_status_text(status));
 	}
 }
@@ -75,7 +69,7 @@ uint64_t dingtalk_stream_tick(struct dingtalk_link *link, uint64_t now)
 
 void dingtalk_stream_drop(struct dingtalk_wire *wire)
 {
-	QG_LIST_FOR_EACH (item, &wire->link->acks) {
+	QG_LIST_FOR_EACH (item, &dingtalk_link_of(wire)->acks) {
 		struct inbound *inbound = QG_CONTAINER(item, struct inbound, item);
 		if (inbound->wire == wire) {
 			inbound->wire = NULL;
@@ -116,8 +110,8 @@ static bool store(struct dingtalk_wire *wire, struct dingtalk_core *core,
 	inbound->wire = wire;
 	inbound->due = qg_clock_mono() + ACK_MS;
 	copy_id(frame, inbound->message_id);
-	qg_list_add(&wire->link->acks, &inbound->item);
-	dingtalk_link_look(wire->link);
+	qg_list_add(&dingtalk_link_of(wire)->acks, &inbound->item);
+	qg_uplink_look(wire->up.link);
 	dingtalk_deliver(core, message, qg_clock_mono_us(), stored, inbound);
 	return true;
 }
@@ -125,7 +119,7 @@ static bool store(struct dingtalk_wire *wire, struct dingtalk_core *core,
 static void take_message(
 	struct dingtalk_wire *wire, struct dingtalk_core *core, const struct dingtalk_frame *frame)
 {
-	const struct qg_buf *body = &wire->link->scratch;
+	const struct qg_buf *body = &dingtalk_link_of(wire)->scratch;
 	struct dingtalk_event event;
 	char id[DINGTALK_MESSAGE_ID];
 	copy_id(frame, id);
@@ -156,7 +150,7 @@ static void take_message(
 static void take_click(
 	struct dingtalk_wire *wire, struct dingtalk_core *core, const struct dingtalk_frame *frame)
 {
-	const struct qg_buf *body = &wire->link->scratch;
+	const struct qg_buf *body = &dingtalk_link_of(wire)->scratch;
 	char id[DINGTALK_MESSAGE_ID];
 	copy_id(frame, id);
 	dingtalk_account_count(core->account, DINGTALK_USES, 1);
@@ -178,7 +172,7 @@ static void take_click(
 
 static void take_callback(struct dingtalk_wire *wire, const struct dingtalk_frame *frame)
 {
-	struct dingtalk_link *link = wire->link;
+	struct dingtalk_link *link = dingtalk_link_of(wire);
 	struct dingtalk_core *core = dingtalk_link_core(link);
 	bool is_message = qg_piece_is(&frame->topic, DINGTALK_TOPIC_MESSAGE);
 	if (!core || (!is_message && !qg_piece_is(&frame->topic, DINGTALK_TOPIC_CARD))) {
@@ -215,8 +209,8 @@ static void take_system(struct dingtalk_wire *wire, const struct dingtalk_frame 
 	QG_AUTO(qg_buf_finish) struct qg_buf out;
 	qg_buf_init(&out, ACK_MOST);
 	if (dingtalk_pong_write(&out, frame) != QG_OK ||
-		qg_ws_send(wire->ws, out.data, out.size, false) != QG_OK) {
-		qg_log_debug(name_of(wire->link), "dingtalk: a pong did not leave");
+		qg_ws_send(wire->up.ws, out.data, out.size, false) != QG_OK) {
+		qg_log_debug(qg_uplink_name(wire->up.link), "dingtalk: a pong did not leave");
 	}
 }
 
@@ -226,12 +220,12 @@ void dingtalk_stream_receive(struct dingtalk_wire *wire, const char *data, size_
 	char id[DINGTALK_MESSAGE_ID];
 	enum qg_status status = dingtalk_frame_read(data, size, &frame);
 	if (status != QG_OK) {
-		qg_log_debug(name_of(wire->link), "dingtalk: %zu bytes are no frame: %s", size,
-			qg_status_text(status));
+		qg_log_debug(qg_uplink_name(wire->up.link), "dingtalk: %zu bytes are no frame: %s",
+			size, qg_status_text(status));
 		return;
 	}
 	if (!qg_piece_is(&frame.topic, "disconnect")) {
-		dingtalk_wire_works(wire);
+		qg_uplink_works(&wire->up);
 	}
 	if (qg_piece_is(&frame.type, "CALLBACK")) {
 		take_callback(wire, &frame);

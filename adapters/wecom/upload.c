@@ -7,13 +7,11 @@
  * says 1. Source: developer.work.weixin.qq.com, document 101463. */
 #include "link.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "outbox.h"
 #include "qg/clock.h"
 #include "qg/codec.h"
 #include "qg/json.h"
@@ -68,51 +66,6 @@ struct wecom_upload {
 
 /* ---- in the pool ---- */
 
-static bool read_all(int fd, char *data, size_t size)
-{
-	for (size_t got = 0; got < size;) {
-		ssize_t n = pread(fd, data + got, size - got, (off_t)got);
-		if (n <= 0) {
-			return false;
-		}
-		got += (size_t)n;
-	}
-	return true;
-}
-
-static enum qg_status check_size(const struct stat *st)
-{
-	if (!S_ISREG(st->st_mode) || st->st_size < FILE_LEAST) {
-		return QG_INVALID;
-	}
-	return (uint64_t)st->st_size > FILE_MOST ? QG_UNSUPPORTED : QG_OK;
-}
-
-static enum qg_status read_file(const char *path, char **data_out, size_t *size_out)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0) {
-		return QG_NOT_FOUND;
-	}
-	enum qg_status status = fstat(fd, &st) == 0 ? check_size(&st) : QG_NOT_FOUND;
-	size_t size = status == QG_OK ? (size_t)st.st_size : 0;
-	char *data = status == QG_OK ? malloc(size) : NULL;
-	if (status == QG_OK && !data) {
-		status = QG_NO_MEMORY;
-	} else if (data && !read_all(fd, data, size)) {
-		status = QG_NOT_FOUND;
-	}
-	close(fd);
-	if (status != QG_OK) {
-		free(data);
-		return status;
-	}
-	*data_out = data;
-	*size_out = size;
-	return QG_OK;
-}
-
 /* What the platform takes as an image; all else goes as a file. */
 static bool is_image(const char *data, size_t size)
 {
@@ -123,21 +76,22 @@ static bool is_image(const char *data, size_t size)
 static void read_in_pool(void *arg, unsigned thread_index)
 {
 	struct reading *reading = arg;
-	char *data = NULL;
-	reading->status = read_file(reading->path, &data, &reading->size);
+	QG_AUTO(qg_buf_finish) struct qg_buf bytes;
+	qg_buf_init(&bytes, FILE_MOST);
+	reading->status = qg_outbox_read(reading->path, FILE_LEAST, FILE_MOST, &bytes);
 	if (reading->status != QG_OK) {
 		return;
 	}
 	uint8_t digest[QG_MD5_SIZE];
-	qg_md5(data, reading->size, digest);
+	reading->size = bytes.size;
+	qg_md5(bytes.data, bytes.size, digest);
 	qg_hex_encode(digest, sizeof(digest), reading->md5);
-	reading->is_image = reading->wants_image && is_image(data, reading->size);
-	for (size_t at = 0; at < reading->size && reading->status == QG_OK; at += CHUNK) {
-		size_t left = reading->size - at;
-		reading->status =
-			qg_base64_encode(data + at, left < CHUNK ? left : CHUNK, &reading->base64);
+	reading->is_image = reading->wants_image && is_image(bytes.data, bytes.size);
+	for (size_t at = 0; at < bytes.size && reading->status == QG_OK; at += CHUNK) {
+		size_t left = bytes.size - at;
+		reading->status = qg_base64_encode(
+			bytes.data + at, left < CHUNK ? left : CHUNK, &reading->base64);
 	}
-	free(data);
 }
 
 static void reading_destroy(struct reading *reading)
@@ -399,7 +353,9 @@ static void was_read(void *arg)
 	upload->is_pooled = false;
 	if (reading->status != QG_OK) {
 		fail_with(upload, reading->status,
-			reading->status == QG_UNSUPPORTED ? "over 20 MB" : "the file");
+			reading->status == QG_UNSUPPORTED
+				? "the file is not in outbox/, or not of 5 bytes to 20 MB"
+				: "the file");
 		return;
 	}
 	if (!wecom_link_is_up(upload->link)) {

@@ -498,5 +498,6 @@ const struct qg_adapter qg_adapter_wecom = {
 	.media = wecom_media,
 	.media_forget = wecom_media_forget,
 	.probe = probe,
+	.probe_kicks = true,
 	.ability = ability,
 };

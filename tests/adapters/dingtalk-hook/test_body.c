@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hook.h"
+#include "robot_world.h"
 #include "support/malloc.h"
 
 #include "qg/json.h"
@@ -25,48 +26,15 @@ static json_t *vectors(const char *name)
 	return root;
 }
 
-static const struct {
-	const char *url, *base; /* NULL: refused */
-} addresses[] = {
-	{"https://oapi.dingtalk.com" PATH TOKEN, "https://oapi.dingtalk.com"},
-	{"https://oapi.dingtalk.com/robot/send?x=1&access_token=" TOKEN,
-		"https://oapi.dingtalk.com"},
-	{"http://127.0.0.1:9000" PATH TOKEN, "http://127.0.0.1:9000"},
-	{"http://[::1]:9000" PATH TOKEN, "http://[::1]:9000"},
-	{"http://localhost" PATH TOKEN, "http://localhost"},
-	{"http://oapi.dingtalk.com" PATH TOKEN, NULL},
-	{"https://oapi.dingtalk.com.example.com" PATH TOKEN, NULL},
-	{"https://example.com/https://oapi.dingtalk.com" PATH TOKEN, NULL},
-	{"https://oapi.dingtalk.com@example.com" PATH TOKEN, NULL},
-	{"https://oapi.dingtalk.com:444" PATH TOKEN, NULL},
-	{"http://127.0.0.1@example.com" PATH TOKEN, NULL},
-	{"http://127.0.0.1:80@example.com" PATH TOKEN, NULL},
-	{"http://127.0.0.1.example.com" PATH TOKEN, NULL},
-	{"http://localhost:" PATH TOKEN, NULL},
-	{"http://10.0.0.1" PATH TOKEN, NULL},
-	{"https://oapi.dingtalk.com/robot/sendBySession?session=" TOKEN, NULL},
-	{"https://oapi.dingtalk.com" PATH, NULL},
-	{"https://oapi.dingtalk.com" PATH "a/../b", NULL},
-	{"https://oapi.dingtalk.com" PATH "a%0d%0aX", NULL},
-	{TOKEN, NULL},
-	{"", NULL},
-	{NULL, NULL},
-};
-
 START_TEST(test_addresses)
 {
-	char *base, *token;
-	bool taken = dingtalk_hook_address(addresses[_i].url, &base, &token);
-	ck_assert_msg(taken == (addresses[_i].base != NULL), "%s", addresses[_i].url);
-	if (taken) {
-		ck_assert_str_eq(base, addresses[_i].base);
-		ck_assert_str_eq(token, TOKEN);
-	} else {
-		ck_assert_ptr_null(base);
-		ck_assert_ptr_null(token);
-	}
-	free(base);
-	free(token);
+	static const char host[] = "oapi.dingtalk.com";
+	robot_check_addresses(&dingtalk_hook_kind, host, PATH, TOKEN);
+	robot_check_address(&dingtalk_hook_kind,
+		"https://oapi.dingtalk.com/robot/send?x=1&access_token=" TOKEN,
+		"https://oapi.dingtalk.com", TOKEN);
+	robot_check_address(&dingtalk_hook_kind,
+		"https://oapi.dingtalk.com/robot/sendBySession?access_token=" TOKEN, NULL, NULL);
 }
 END_TEST
 
@@ -80,12 +48,14 @@ START_TEST(test_signs)
 		const json_t *one = json_array_get(cases, i);
 		const char *wanted = qg_json_str(one, "url", "");
 		char *base, *token;
-		ck_assert_msg(dingtalk_hook_address(wanted, &base, &token), "%s", wanted);
-		char *url = dingtalk_hook_url(base, token, qg_json_str(one, "secret", NULL),
-			qg_json_int(one, "timestamp_ms", 0));
+		ck_assert_msg(
+			qg_robot_address(&dingtalk_hook_kind, wanted, &base, &token), "%s", wanted);
+		char *url = qg_robot_url(&dingtalk_hook_kind, base, dingtalk_hook_kind.path, token,
+			qg_json_str(one, "secret", NULL), qg_json_int(one, "timestamp_ms", 0));
 		ck_assert_str_eq(url, wanted);
 		free(url);
-		url = dingtalk_hook_url(base, token, NULL, 1);
+		url = qg_robot_url(
+			&dingtalk_hook_kind, base, dingtalk_hook_kind.path, token, NULL, 1);
 		ck_assert_ptr_null(strstr(url, "sign="));
 		free(url);
 		free(base);
@@ -182,8 +152,8 @@ START_TEST(test_answers_of_vectors)
 			continue;
 		}
 		struct qg_fetch_end end = {.status = (int)qg_json_int(one, "status", 0)};
-		struct dingtalk_hook_outcome outcome = dingtalk_hook_judge(&end, true,
-			qg_json_int(body, "errcode", 0), qg_json_str(body, "errmsg", ""));
+		struct qg_robot_outcome outcome = qg_robot_judge(&dingtalk_hook_kind, &end, true,
+			qg_json_int(body, "errcode", 0), qg_json_str(body, "errmsg", ""), false);
 		ck_assert_msg(outcome.status == status_of(next), "%s: %s",
 			qg_json_str(one, "name", ""), qg_status_name(outcome.status));
 		if (strcmp(next, "pause_10min") == 0) {
@@ -200,29 +170,9 @@ START_TEST(test_answers_of_vectors)
 }
 END_TEST
 
-static const struct {
-	enum qg_fetch_error error;
-	bool sent;
-	int http;
-	enum qg_status status;
-} transfers[] = {
-	{QG_FETCH_CONNECT, false, 0, QG_FAILED},
-	{QG_FETCH_BROKEN, true, 0, QG_IO},
-	{QG_FETCH_TOTAL_TIMEOUT, true, 0, QG_TIMEOUT},
-	{QG_FETCH_CONNECT_TIMEOUT, false, 0, QG_FAILED},
-	{QG_FETCH_NO_MEMORY, false, 0, QG_NO_MEMORY},
-	{QG_FETCH_NONE, true, 429, QG_BUSY},
-	{QG_FETCH_NONE, true, 502, QG_IO},
-	{QG_FETCH_NONE, true, 200, QG_BUSY}, /* a page: the address is banned */
-	{QG_FETCH_NONE, true, 404, QG_FAILED},
-};
-
 START_TEST(test_transfers)
 {
-	struct qg_fetch_end end = {.error = transfers[_i].error,
-		.sent = transfers[_i].sent,
-		.status = transfers[_i].http};
-	ck_assert_int_eq(dingtalk_hook_judge(&end, false, -1, "").status, transfers[_i].status);
+	robot_check_transfers(&dingtalk_hook_kind, QG_BUSY); /* a page: the address is banned */
 }
 END_TEST
 
@@ -235,8 +185,11 @@ static bool make_all(void *arg)
 	(void)arg;
 	struct qg_buf body;
 	qg_buf_init(&body, DINGTALK_HOOK_BODY_MOST);
-	bool taken = dingtalk_hook_address(addresses[0].url, &base, &token);
-	char *url = taken ? dingtalk_hook_url(base, token, NULL, 0) : NULL;
+	bool taken = qg_robot_address(
+		&dingtalk_hook_kind, "https://oapi.dingtalk.com" PATH TOKEN, &base, &token);
+	char *url = taken ? qg_robot_url(&dingtalk_hook_kind, base, dingtalk_hook_kind.path, token,
+				    NULL, 0)
+			  : NULL;
 	bool good = url && dingtalk_hook_body("题", "# 一\n- 二\n三", false, "u", &body) == QG_OK;
 	free(base);
 	free(token);
@@ -257,13 +210,13 @@ int main(void)
 {
 	Suite *suite = suite_create("dingtalk-hook body");
 	TCase *tcase = tcase_create("all");
-	tcase_add_loop_test(tcase, test_addresses, 0, sizeof(addresses) / sizeof(addresses[0]));
+	tcase_add_test(tcase, test_addresses);
 	tcase_add_test(tcase, test_signs);
 	tcase_add_test(tcase, test_body_of_vector);
 	tcase_add_test(tcase, test_plain);
 	tcase_add_test(tcase, test_too_large);
 	tcase_add_test(tcase, test_answers_of_vectors);
-	tcase_add_loop_test(tcase, test_transfers, 0, sizeof(transfers) / sizeof(transfers[0]));
+	tcase_add_test(tcase, test_transfers);
 	tcase_add_test(tcase, test_no_memory);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -290,7 +290,7 @@ void show_pass(uint64_t ms)
 	qg_clock_fix(show.wall, show.mono);
 	struct dingtalk_cards *cards = dingtalk_core_of(&show.host->bot)->cards;
 	if (cards) {
-		dingtalk_cards_wake(cards);
+		qg_livecards_wake(cards->live);
 	}
 	show_settle();
 }

@@ -210,7 +210,8 @@ END_TEST
 /* A repeat asks for its card also while cards are off, and finds none: a message. */
 START_TEST(test_repeat_while_off)
 {
-	dingtalk_cards_refused(dingtalk_cards_get(dingtalk_core_of(&show.host->bot)), true, "", "");
+	qg_livecards_refused(
+		dingtalk_cards_get(dingtalk_core_of(&show.host->bot))->live, true, "", "");
 	struct qg_reply *reply = show_reply(true, true, "一");
 	reply->repeated = true;
 	ck_assert_int_eq(show_send_wait(reply), QG_OK);
@@ -320,7 +321,7 @@ START_TEST(test_idle)
 	show_draft(1, "一");
 	show_wait_asked(1);
 	show_settle();
-	show_pass(DINGTALK_CARDS_IDLE_MS);
+	show_pass(QG_LIVECARDS_IDLE_MS);
 	show_wait_asked(2);
 	assert_final("一\n\ninterrupted");
 	show_settle();
@@ -393,14 +394,14 @@ START_TEST(test_recovered)
 	show_settle();
 	ck_assert_uint_eq(show.count, 1);
 	ck_assert_uint_eq(show.host->replays, 1);
-	show_pass(DINGTALK_CARDS_IDLE_MS);
+	show_pass(QG_LIVECARDS_IDLE_MS);
 	show_wait_asked(2);
 	assert_final("一<br>二\n\ninterrupted");
 	show_settle();
 	show_kill();
 	dingtalk_cards_recover(dingtalk_core_of(&show.host->bot));
 	show_settle();
-	show_pass(DINGTALK_CARDS_IDLE_MS);
+	show_pass(QG_LIVECARDS_IDLE_MS);
 	ck_assert_uint_eq(show.count, 2); /* it is told as ended */
 }
 END_TEST
@@ -419,14 +420,14 @@ static void recover_from_broken(const char *key, unsigned replays)
 	show_settle();
 	show_settle();
 	ck_assert_uint_eq(show.host->replays, replays);
-	ck_assert(dingtalk_cards_get(dingtalk_core_of(&show.host->bot))->must_list);
+	ck_assert(dingtalk_cards_get(dingtalk_core_of(&show.host->bot))->live->must_list);
 	qg_test_redis_do(server, "RENAME", "aside", name, NULL);
 	show_settle();
 	ck_assert_uint_eq(show.host->replays, replays); /* not at once: that would be without end */
 	show_pass(2000);
 	show_settle();
 	ck_assert_uint_eq(show.host->replays, replays + 1);
-	show_pass(DINGTALK_CARDS_IDLE_MS);
+	show_pass(QG_LIVECARDS_IDLE_MS);
 	show_wait_asked(2);
 	assert_final("一\n\ninterrupted");
 	free(name);
@@ -434,7 +435,7 @@ static void recover_from_broken(const char *key, unsigned replays)
 
 START_TEST(test_broken_list)
 {
-	char *key = qg_str_printf("do:%s", show.host->bot.name);
+	char *key = qg_str_printf("cards:%s", show.host->bot.name);
 	recover_from_broken(key, 0);
 	free(key);
 }
@@ -442,7 +443,7 @@ END_TEST
 
 START_TEST(test_broken_row)
 {
-	char *key = qg_str_printf("dc:%s:%s", show.host->bot.name, SHOW_REPLY);
+	char *key = qg_str_printf("card:%s:%s", show.host->bot.name, SHOW_REPLY);
 	recover_from_broken(key, 1);
 	free(key);
 }
@@ -451,8 +452,8 @@ END_TEST
 /* The answer is out and Redis cannot note it: told once all the same, and noted later, so that nobody ends it again. */
 START_TEST(test_end_noted_later)
 {
-	char *name =
-		qg_str_printf("%sdc:%s:%s", show.host->bot.prefix, show.host->bot.name, SHOW_REPLY);
+	char *name = qg_str_printf(
+		"%scard:%s:%s", show.host->bot.prefix, show.host->bot.name, SHOW_REPLY);
 	show_draft(1, "一");
 	show_wait_asked(1);
 	show_settle();
@@ -467,7 +468,7 @@ START_TEST(test_end_noted_later)
 	show_kill();
 	dingtalk_cards_recover(dingtalk_core_of(&show.host->bot));
 	show_settle();
-	show_pass(DINGTALK_CARDS_IDLE_MS);
+	show_pass(QG_LIVECARDS_IDLE_MS);
 	show_settle();
 	ck_assert_uint_eq(show.count, 2);
 	free(name);

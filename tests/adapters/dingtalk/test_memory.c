@@ -165,8 +165,8 @@ static void pass(struct qg_bot *bot, uint64_t ms)
 	world.mono += ms;
 	world.wall += (int64_t)ms;
 	qg_clock_fix(world.wall, world.mono);
-	if (dingtalk_core_of(bot)->link) {
-		dingtalk_link_tick(dingtalk_core_of(bot)->link);
+	if (dingtalk_core_of(bot)->seat.link) {
+		qg_uplink_tick(dingtalk_core_of(bot)->seat.link);
 	}
 	settle();
 }

@@ -112,7 +112,7 @@ void world_pass(uint64_t ms)
 	world.mono += ms;
 	set_clock();
 	if (world_link()) {
-		dingtalk_link_tick(world_link());
+		qg_uplink_tick(world_link());
 	}
 }
 
@@ -134,7 +134,7 @@ void world_wait_lines(size_t count)
 
 static bool has_opens(void *arg)
 {
-	return world.opens >= *(unsigned *)arg && !(world_link() && world_link()->open);
+	return world.opens >= *(unsigned *)arg && !(world_link() && world_link()->asking);
 }
 
 void world_wait_opens(unsigned count)
@@ -231,9 +231,9 @@ struct dingtalk_core *world_core(void)
 	return dingtalk_core_of(&world.host->bot);
 }
 
-struct dingtalk_link *world_link(void)
+struct qg_uplink *world_link(void)
 {
-	return world_core() ? world_core()->link : NULL;
+	return world_core() ? world_core()->seat.link : NULL;
 }
 
 void world_up(void)

@@ -47,7 +47,7 @@ extern struct world world;
 void world_open(const char *more, struct qg_test_redis *redis);
 void world_close(void);
 struct dingtalk_core *world_core(void);
-struct dingtalk_link *world_link(void);
+struct qg_uplink *world_link(void);
 /* Moves both clocks and lets what is due be done. */
 void world_pass(uint64_t ms);
 /* Lets callbacks come that must not come from inside. */

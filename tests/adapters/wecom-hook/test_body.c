@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "hook.h"
+#include "robot_world.h"
 #include "support/malloc.h"
 
 #include "qg/crypto.h"
@@ -15,53 +16,27 @@
 #define KEY "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
 #define PATH "/cgi-bin/webhook/send?key="
 
-static const struct {
-	const char *url, *base; /* NULL: refused */
-} addresses[] = {
-	{"https://qyapi.weixin.qq.com" PATH KEY, "https://qyapi.weixin.qq.com"},
-	{"http://127.0.0.1:9000" PATH KEY, "http://127.0.0.1:9000"},
-	{"http://[::1]:9000" PATH KEY, "http://[::1]:9000"},
-	{"http://localhost" PATH KEY, "http://localhost"},
-	{"http://qyapi.weixin.qq.com" PATH KEY, NULL},
-	{"https://qyapi.weixin.qq.com.example.com" PATH KEY, NULL},
-	{"https://example.com/https://qyapi.weixin.qq.com" PATH KEY, NULL},
-	{"https://qyapi.weixin.qq.com@example.com" PATH KEY, NULL},
-	{"http://127.0.0.1@example.com" PATH KEY, NULL},
-	{"http://127.0.0.1:80@example.com" PATH KEY, NULL},
-	{"http://127.0.0.1.example.com" PATH KEY, NULL},
-	{"http://localhost:" PATH KEY, NULL},
-	{"http://10.0.0.1" PATH KEY, NULL},
-	{"https://qyapi.weixin.qq.com/cgi-bin/webhook/upload_media?key=" KEY, NULL},
-	{"https://qyapi.weixin.qq.com" PATH, NULL},
-	{"https://qyapi.weixin.qq.com" PATH "a/../b", NULL},
-	{"https://qyapi.weixin.qq.com" PATH "a%0d%0aX", NULL},
-	{KEY, NULL},
-	{"", NULL},
-	{NULL, NULL},
-};
-
 START_TEST(test_addresses)
 {
-	char *base, *key;
-	bool taken = wecom_hook_address(addresses[_i].url, &base, &key);
-	ck_assert_msg(taken == (addresses[_i].base != NULL), "%s", addresses[_i].url);
-	if (taken) {
-		ck_assert_str_eq(base, addresses[_i].base);
-		ck_assert_str_eq(key, KEY);
-	} else {
-		ck_assert_ptr_null(base);
-		ck_assert_ptr_null(key);
-	}
-	free(base);
-	free(key);
+	static const char host[] = "qyapi.weixin.qq.com";
+	robot_check_addresses(&wecom_hook_kind, host, PATH, KEY);
+	robot_check_address(&wecom_hook_kind,
+		"https://qyapi.weixin.qq.com/cgi-bin/webhook/upload_media?key=" KEY, NULL, NULL);
 }
 END_TEST
+
+static enum qg_status make(const char *text, bool is_plain, struct qg_buf *out)
+{
+	struct qg_robot_text made = {
+		.text = text, .called = "小满", .form = is_plain ? QG_FORM_PLAIN : QG_FORM_RICH};
+	return wecom_hook_kind.text(&made, out);
+}
 
 static char *content_of(const char *text, bool is_plain)
 {
 	struct qg_buf body;
 	qg_buf_init(&body, 64 * 1024);
-	ck_assert_int_eq(wecom_hook_text(text, is_plain, &body), QG_OK);
+	ck_assert_int_eq(make(text, is_plain, &body), QG_OK);
 	const char *type = is_plain ? "text" : "markdown_v2";
 	json_t *root = qg_json_parse(body.data, body.size, NULL);
 	ck_assert_str_eq(qg_json_str(root, "msgtype", ""), type);
@@ -99,9 +74,9 @@ START_TEST(test_text_limits)
 		text[most[plain] + 1] = '\0';
 		struct qg_buf body;
 		qg_buf_init(&body, 64 * 1024);
-		ck_assert_int_eq(wecom_hook_text(text, plain, &body), QG_TOO_LARGE);
+		ck_assert_int_eq(make(text, plain, &body), QG_TOO_LARGE);
 		text[most[plain]] = '\0';
-		ck_assert_int_eq(wecom_hook_text(text, plain, &body), QG_OK);
+		ck_assert_int_eq(make(text, plain, &body), QG_OK);
 		qg_buf_finish(&body);
 		free(text);
 	}
@@ -138,11 +113,12 @@ static void teardown(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-static struct wecom_hook_file *packed(const char *file, const char *name, bool as_image)
+static struct qg_robot_file *packed(const char *file, const char *name, bool as_image)
 {
-	struct wecom_hook_file *made = wecom_hook_file_create(dir, file, name, as_image);
+	struct qg_robot_file *made =
+		qg_robot_file_create(wecom_hook_kind.files, dir, file, name, as_image);
 	ck_assert_ptr_nonnull(made);
-	wecom_hook_file_pack(made);
+	qg_robot_file_pack(made);
 	return made;
 }
 
@@ -150,14 +126,14 @@ START_TEST(test_image)
 {
 	static const char png[] = "\x89PNG\r\n\x1a\n and so on";
 	put("p", png, sizeof(png) - 1);
-	struct wecom_hook_file *file = packed("p", "x.png", true);
+	struct qg_robot_file *file = packed("p", "x.png", true);
 	ck_assert_int_eq(file->status, QG_OK);
 	ck_assert(file->as_image);
 	/* printf '\x89PNG\r\n\x1a\n and so on' | base64, | md5sum */
 	ck_assert_str_eq(file->body.data, "{\"msgtype\":\"image\",\"image\":{\"base64\":"
 					  "\"iVBORw0KGgogYW5kIHNvIG9u\",\"md5\":"
 					  "\"73371130764f763c8ba47d501dffac09\"}}");
-	wecom_hook_file_destroy(file);
+	qg_robot_file_destroy(file);
 }
 END_TEST
 
@@ -165,21 +141,21 @@ END_TEST
 START_TEST(test_no_image)
 {
 	put("t", "hello", 5);
-	struct wecom_hook_file *file = packed("t", "x.png", true);
+	struct qg_robot_file *file = packed("t", "x.png", true);
 	ck_assert_int_eq(file->status, QG_OK);
 	ck_assert(!file->as_image);
-	wecom_hook_file_destroy(file);
+	qg_robot_file_destroy(file);
 	char *large = calloc(1, WECOM_HOOK_IMAGE_MOST + 1);
 	memcpy(large, "\xff\xd8\xff", 3);
 	put("l", large, WECOM_HOOK_IMAGE_MOST + 1);
 	file = packed("l", "x.jpg", true);
 	ck_assert_int_eq(file->status, QG_OK);
 	ck_assert(!file->as_image);
-	wecom_hook_file_destroy(file);
+	qg_robot_file_destroy(file);
 	put("l", large, WECOM_HOOK_IMAGE_MOST);
 	file = packed("l", "x.jpg", true);
 	ck_assert(file->as_image);
-	wecom_hook_file_destroy(file);
+	qg_robot_file_destroy(file);
 	free(large);
 }
 END_TEST
@@ -188,19 +164,22 @@ END_TEST
 START_TEST(test_upload)
 {
 	put("t", "he\r\n\0llo", 8);
-	struct wecom_hook_file *file = packed("t", "销售\"\r\nX: y\\/.csv", false);
+	struct qg_robot_file *file = packed("t", "销售\"\r\nX: y\\/.csv", false);
 	ck_assert_int_eq(file->status, QG_OK);
-	ck_assert_uint_eq(strlen(file->boundary), 32);
+	static const char type[] = "multipart/form-data; boundary=";
+	ck_assert(qg_str_starts_with(file->type, type));
+	const char *boundary = file->type + strlen(type);
+	ck_assert_uint_eq(strlen(boundary), 32);
 	char expected[512];
 	int size = snprintf(expected, sizeof(expected),
 		"--%s\r\nContent-Disposition: form-data; name=\"media\"; "
 		"filename=\"销售___X: y__.csv\"; "
 		"filelength=8\r\nContent-Type: application/octet-stream\r\n\r\nhe\r\n%cllo\r\n"
 		"--%s--\r\n",
-		file->boundary, '\0', file->boundary);
+		boundary, '\0', boundary);
 	ck_assert_uint_eq(file->body.size, (size_t)size);
 	ck_assert_mem_eq(file->body.data, expected, (size_t)size);
-	wecom_hook_file_destroy(file);
+	qg_robot_file_destroy(file);
 }
 END_TEST
 
@@ -215,29 +194,37 @@ START_TEST(test_no_file)
 	ck_assert_int_eq(symlink("/etc/passwd", link_path), 0);
 	static const char *const names[] = {"small", "large", "link", "gone", "."};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct wecom_hook_file *file = packed(names[i], "x", false);
+		struct qg_robot_file *file = packed(names[i], "x", false);
 		ck_assert_msg(file->status == QG_DENIED, "%s", names[i]);
-		wecom_hook_file_destroy(file);
+		qg_robot_file_destroy(file);
 	}
+}
+END_TEST
+
+START_TEST(test_transfers)
+{
+	robot_check_transfers(&wecom_hook_kind, QG_IO);
 }
 END_TEST
 
 static bool pack_once(void *arg)
 {
-	struct wecom_hook_file *file = wecom_hook_file_create(dir, "p", "x", false);
+	struct qg_robot_file *file =
+		qg_robot_file_create(wecom_hook_kind.files, dir, "p", "x", false);
 	bool good = file != NULL;
 	if (file) {
-		wecom_hook_file_pack(file);
+		qg_robot_file_pack(file);
 		good = file->status == QG_OK;
 	}
-	wecom_hook_file_destroy(file);
+	qg_robot_file_destroy(file);
 	char *base, *key;
-	bool known = wecom_hook_address("https://qyapi.weixin.qq.com" PATH KEY, &base, &key);
+	bool known = qg_robot_address(
+		&wecom_hook_kind, "https://qyapi.weixin.qq.com" PATH KEY, &base, &key);
 	free(base);
 	free(key);
 	struct qg_buf body;
 	qg_buf_init(&body, 64 * 1024);
-	good = wecom_hook_text("<@all>", false, &body) == QG_OK && good && known;
+	good = make("<@all>", false, &body) == QG_OK && good && known;
 	qg_buf_finish(&body);
 	return good;
 }
@@ -259,13 +246,14 @@ int main(void)
 	Suite *suite = suite_create("wecom-hook body");
 	TCase *tcase = tcase_create("all");
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_loop_test(tcase, test_addresses, 0, sizeof(addresses) / sizeof(addresses[0]));
+	tcase_add_test(tcase, test_addresses);
 	tcase_add_test(tcase, test_text);
 	tcase_add_test(tcase, test_text_limits);
 	tcase_add_test(tcase, test_image);
 	tcase_add_test(tcase, test_no_image);
 	tcase_add_test(tcase, test_upload);
 	tcase_add_test(tcase, test_no_file);
+	tcase_add_test(tcase, test_transfers);
 	tcase_add_test(tcase, test_no_memory);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
