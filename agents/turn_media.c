@@ -209,7 +209,8 @@ static void note_look(struct qg_turn *turn, const struct qg_look *look)
 {
 	const struct qg_role *role = turn->request.role;
 	if (look->is_foreign) {
-		qg_turn_note(turn, qg_role_words(role, "not_text", NULL));
+		bool is_voice = is_named(look->attachment, "audio");
+		qg_turn_note(turn, qg_role_words(role, is_voice ? "not_voice" : "not_text", NULL));
 		return;
 	}
 	if (look->is_blind) {

@@ -20,15 +20,15 @@ static const char *const needed[] = {"help", "help_admin", "about", "about_offli
 	"about_kept_until_reset", "about_own_model", "about_sent", "reset_done", "quiet_on",
 	"quiet_already", "quiet_until", "resume_done", "resume_not_quiet", "usage_not_built",
 	"miss", "miss_again", "did_you_mean", "source_line", "source_faq", "handover_asker",
-	"handover_no_hours", "handover_no_phone", "not_text", "paused", "interrupted", "cut_short",
-	"withdrawn", "empty_message", "greeting", "busy", "admin_only", "group_not_enabled",
-	"group_enabled", "group_disabled", "group_by_config", "group_only", "bind_done",
-	"bind_wrong", "bind_not_here", "stopped_at_limit", "limit_simpler", "footnote_tokens",
-	"footnote_full", "usage_line", "usage_user_day", "usage_user_month", "usage_chat_day",
-	"usage_chat_month", "usage_bot_month", "usage_saved", "media_file", "media_this_file",
-	"media_this_picture", "media_expired", "media_too_large", "media_unsupported",
-	"media_damaged", "media_no_text", "media_timeout", "media_away", "media_cut",
-	"media_too_many", "file_read", "picture_blind", "picture_failed"};
+	"handover_no_hours", "handover_no_phone", "not_text", "not_voice", "paused", "interrupted",
+	"cut_short", "withdrawn", "empty_message", "greeting", "busy", "admin_only",
+	"group_not_enabled", "group_enabled", "group_disabled", "group_by_config", "group_only",
+	"bind_done", "bind_wrong", "bind_not_here", "stopped_at_limit", "limit_simpler",
+	"footnote_tokens", "footnote_full", "usage_line", "usage_user_day", "usage_user_month",
+	"usage_chat_day", "usage_chat_month", "usage_bot_month", "usage_saved", "media_file",
+	"media_this_file", "media_this_picture", "media_expired", "media_too_large",
+	"media_unsupported", "media_damaged", "media_no_text", "media_timeout", "media_away",
+	"media_cut", "media_too_many", "file_read", "picture_blind", "picture_failed"};
 
 void qg_words_check(const struct qg_tree *tree, struct qg_problems *problems)
 {

@@ -1,9 +1,7 @@
 /* callback.c - webhooks of Feishu: what comes in over HTTP, and the answer once it is stored.
  *
- * Whatever is wrong with a request, its sender hears the same 401: the reasons are for our log. An event that is no
- * message is acknowledged, or it would come again for seven hours. A message is acknowledged when it is stored; 503
- * makes the platform deliver it again, after 15 s, 5 min, 1 h and 6 h. Those 15 s are long for a person, so a message
- * that only waits for the bot's own id is held here while that is fetched, a little less long than the platform waits. */
+ * Whatever is wrong with a request, its sender hears the same 401: the reasons are for our log. What an event is, and when
+ * it is acknowledged, take.c says; 503 makes the platform deliver it again. */
 #include "feishu.h"
 
 #include <stdlib.h>
@@ -18,25 +16,15 @@
 #define SCRATCH_KEPT (16 * 1024) /* bytes: what a larger event needed is given back */
 #define CHALLENGE_MAX 1024
 #define REFUSAL_LOG_MS 10000
-#define HOLD_MS 2000 /* the platform waits for 3 s */
-#define HELD_MAX 64  /* requests of a bot */
 
-struct waiting { /* a request that is answered once its message is stored */
-	struct feishu_core *core;
+struct waiting {		    /* a request that is answered once its event is taken */
 	struct qg_http_exchange *x; /* NULL once the peer left */
 };
 
-struct held { /* a request that waits for the bot's own id */
-	struct qg_list link;
-	struct feishu_core *core;
-	struct qg_http_exchange *x;
-	uint64_t since;
-};
-
-static void answer_ok(struct qg_http_exchange *x)
+static void answer_ok(struct qg_http_exchange *x, const char *body)
 {
-	static const char body[] = "{}"; /* the safe answer to a click, too */
-	qg_http_answer(x, 200, "application/json", body, sizeof(body) - 1);
+	body = body ? body : "{}"; /* the safe answer to a click, too */
+	qg_http_answer(x, 200, "application/json", body, strlen(body));
 }
 
 static void answer_again(struct qg_http_exchange *x, const char *why)
@@ -66,125 +54,29 @@ static void peer_left(void *arg)
 	waiting->x = NULL;
 }
 
-static void stored(void *arg, enum qg_status status)
+static void taken(void *arg, const struct feishu_taken *taken)
 {
 	struct waiting *waiting = arg;
-	struct feishu_core *core = waiting->core;
-	if (waiting->x) {
-		if (qg_stored_is_success(status) || status == QG_INVALID || status == QG_TOO_LARGE) {
-			answer_ok(waiting->x); /* what never will be need not be sent again */
-		} else {
-			answer_again(waiting->x, "not stored, send it again");
-		}
-	}
+	struct qg_http_exchange *x = waiting->x;
 	free(waiting);
-	core->posts--;
-	feishu_core_wake(core);
-	feishu_core_release(core);
-}
-
-/* Takes message. */
-static void deliver(
-	struct feishu_core *core, struct qg_http_exchange *x, struct qg_message *message)
-{
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	if (!waiting) {
-		qg_message_destroy(message);
-		answer_again(x, "out of memory");
-		return;
-	}
-	*waiting = (struct waiting){core, x};
-	message->received_us = qg_http_received_us(x);
-	feishu_core_take(core);
-	core->posts++;
-	qg_http_on_gone(x, peer_left, waiting);
-	core->bot->host->receive(core->bot, message, stored, waiting);
-}
-
-/* ---- requests that wait for the own id ---- */
-
-static struct qg_http_exchange *let_go(struct held *held)
-{
-	struct qg_http_exchange *x = held->x;
-	qg_list_remove(&held->link);
-	held->core->held_count--;
-	free(held);
-	return x;
-}
-
-static void held_left(void *arg)
-{
-	let_go(arg);
-}
-
-static void hold(struct feishu_core *core, struct qg_http_exchange *x)
-{
-	struct held *held = NULL;
-	if (feishu_identity_is_coming(core->account) && core->held_count < HELD_MAX) {
-		held = calloc(1, sizeof(*held));
-	}
-	if (!held) {
-		answer_again(x, "starting, send it again");
-		return;
-	}
-	*held = (struct held){.core = core, .x = x, .since = qg_clock_mono()};
-	qg_list_add(&core->held, &held->link);
-	core->held_count++;
-	qg_http_on_gone(x, held_left, held);
-	if (!qg_timer_is_active(core->hold_timer)) {
-		qg_timer_start(core->hold_timer, HOLD_MS);
-	}
-}
-
-void feishu_callback_resume(struct feishu_core *core)
-{
-	bool known = core->account->own.open_id != NULL; /* and no new question */
-	if (!known && feishu_identity_is_coming(core->account)) {
-		return;
-	}
-	QG_LIST_FOR_EACH (item, &core->held) {
-		struct qg_http_exchange *x = let_go(QG_CONTAINER(item, struct held, link));
-		if (known) {
-			feishu_callback(core, x);
-		} else {
-			answer_again(x, "starting, send it again");
-		}
-	}
-}
-
-void feishu_callback_expire(struct feishu_core *core, bool all)
-{
-	uint64_t now = qg_clock_mono();
-	QG_LIST_FOR_EACH (item, &core->held) {
-		struct held *held = QG_CONTAINER(item, struct held, link);
-		uint64_t waited = now - held->since;
-		if (!all && waited < HOLD_MS) { /* and all behind it came later */
-			qg_timer_start(core->hold_timer, HOLD_MS - waited);
-			return;
-		}
-		answer_again(let_go(held), "starting, send it again");
+	if (x && taken->status == QG_OK) {
+		answer_ok(x, taken->answer);
+	} else if (x) {
+		answer_again(x, "not stored, send it again");
 	}
 }
 
 static void take_event(struct feishu_core *core, struct qg_http_exchange *x,
 	const struct feishu_envelope *envelope)
 {
-	struct qg_message *message = NULL;
-	const char *own = feishu_identity_get(core->account);
-	switch (feishu_event_read(envelope, own, &message)) {
-	case FEISHU_MESSAGE:
-		deliver(core, x, message);
-		break;
-	case FEISHU_IGNORED:
-		answer_ok(x);
-		break;
-	case FEISHU_UNSURE:
-		hold(core, x);
-		break;
-	case FEISHU_FAILED:
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	if (!waiting) {
 		answer_again(x, "out of memory");
-		break;
+		return;
 	}
+	waiting->x = x;
+	qg_http_on_gone(x, peer_left, waiting);
+	feishu_take(core, envelope, qg_http_received_us(x), taken, waiting);
 }
 
 static bool is_json(const struct qg_http_exchange *x)

@@ -1,10 +1,10 @@
 /* content.c - what a Feishu message holds: its words, and what came with them.
  *
  * `content` is JSON inside a JSON string, another form for each type of message. Words are put together with names in
- * place of the placeholders for people (@_user_1); pictures, files and all that is not words are named as attachments
- * and not fetched. Whatever is broken or unknown becomes an attachment of its type: the bot then says that it cannot
- * read such a thing, which is better than silence. */
-#include "feishu.h"
+ * place of the placeholders for people (@_user_1); pictures and files are named as attachments and not fetched. Rich text
+ * is post.c's, what is neither words nor a file describe.c's. Whatever is broken or unknown becomes an attachment of its
+ * type: the bot then says that it cannot read such a thing, which is better than silence. */
+#include "content.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +12,8 @@
 #include "qg/str.h"
 
 #define NAME_MAX_BYTES 200
+#define KEY_MAX_BYTES 200
 #define TYPE_MAX 40
-#define PARAGRAPHS_MAX 2000
-#define NODES_MAX 10000
 /* Beyond what a message may hold, so that there is something to cut. */
 #define TEXT_LIMIT (QG_TEXT_MAX + 4096)
 
@@ -22,7 +21,8 @@ void feishu_content_init(struct feishu_content *content, const char *own)
 {
 	content->mention_count = 0;
 	content->own = own;
-	content->cut = false;
+	content->message = (struct qg_piece){0};
+	content->quoted = content->closed = content->cut = false;
 	content->attachments = NULL;
 	qg_buf_init(&content->text, TEXT_LIMIT);
 }
@@ -49,6 +49,7 @@ static void keep(struct feishu_content *content, const struct feishu_mention *me
 void feishu_content_mentions(struct feishu_content *content, const struct qg_piece *mentions)
 {
 	static const char *const paths[] = {"key", "id.open_id", "name"};
+	content->mention_count = 0;
 	if (mentions->kind != QG_PIECE_ARRAY) {
 		return;
 	}
@@ -73,9 +74,21 @@ bool feishu_content_mentions_own(const struct feishu_content *content)
 	return false;
 }
 
+bool feishu_content_knows(const struct feishu_content *content, const struct qg_piece *key)
+{
+	for (size_t i = 0; i < content->mention_count; i++) {
+		const struct qg_piece *known = &content->mentions[i].key;
+		if (key->kind == QG_PIECE_STRING && key->size == known->size &&
+			memcmp(key->data, known->data, key->size) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- words ---- */
 
-static void add(struct feishu_content *content, const char *data, size_t size)
+void feishu_content_add(struct feishu_content *content, const char *data, size_t size)
 {
 	size_t room = TEXT_LIMIT - content->text.size;
 	if (size > room) {
@@ -85,18 +98,18 @@ static void add(struct feishu_content *content, const char *data, size_t size)
 	qg_buf_add(&content->text, data, size);
 }
 
-static void add_str(struct feishu_content *content, const char *text)
+void feishu_content_add_str(struct feishu_content *content, const char *text)
 {
-	add(content, text, strlen(text));
+	feishu_content_add(content, text, strlen(text));
 }
 
-static void add_name(struct feishu_content *content, const struct qg_piece *name)
+void feishu_content_add_name(struct feishu_content *content, const struct qg_piece *name)
 {
 	char *text = qg_piece_copy(name);
 	if (text) {
 		qg_utf8_flatten(text);
-		add_str(content, "@");
-		add(content, text, qg_utf8_cut(text, strlen(text), NAME_MAX_BYTES));
+		feishu_content_add_str(content, "@");
+		feishu_content_add(content, text, qg_utf8_cut(text, strlen(text), NAME_MAX_BYTES));
 	}
 	free(text);
 }
@@ -114,11 +127,11 @@ static void add_person(struct feishu_content *content, const char *key, size_t s
 			continue;
 		}
 		if (!is_own(content, mention)) {
-			add_name(content, &mention->name);
+			feishu_content_add_name(content, &mention->name);
 		}
 		return;
 	}
-	add(content, key, size);
+	feishu_content_add(content, key, size);
 }
 
 /* Bytes of a placeholder at text, 0 where there is none: "@_user_" and all digits behind it. */
@@ -135,13 +148,13 @@ static size_t placeholder_size(const char *text, size_t size)
 	return at > sizeof(head) - 1 ? at : 0;
 }
 
-static void add_words(struct feishu_content *content, const char *text, size_t size)
+void feishu_content_add_words(struct feishu_content *content, const char *text, size_t size)
 {
 	static const char all[] = "@_all";
 	while (size > 0) {
 		const char *sign = memchr(text, '@', size);
 		size_t plain = sign ? (size_t)(sign - text) : size;
-		add(content, text, plain);
+		feishu_content_add(content, text, plain);
 		text += plain;
 		size -= plain;
 		size_t used = placeholder_size(text, size);
@@ -149,30 +162,31 @@ static void add_words(struct feishu_content *content, const char *text, size_t s
 			add_person(content, text, used);
 		} else if (size >= sizeof(all) - 1 && memcmp(text, all, sizeof(all) - 1) == 0) {
 			used = sizeof(all) - 1;
-			add_str(content, "@所有人");
+			feishu_content_add_str(content, "@所有人");
 		} else if (size > 0) {
 			used = 1;
-			add(content, text, used);
+			feishu_content_add(content, text, used);
 		}
 		text += used;
 		size -= used;
 	}
 }
 
-static enum qg_status add_piece(struct feishu_content *content, const struct qg_piece *piece)
+enum qg_status feishu_content_add_piece(
+	struct feishu_content *content, const struct qg_piece *piece)
 {
 	if (piece->kind != QG_PIECE_STRING) {
 		return QG_OK;
 	}
 	if (!piece->escaped) {
-		add_words(content, piece->data, piece->size);
+		feishu_content_add_words(content, piece->data, piece->size);
 		return QG_OK;
 	}
 	struct qg_buf text;
 	qg_buf_init(&text, FEISHU_BODY_MAX);
 	enum qg_status status = qg_piece_text(piece, &text);
 	if (status == QG_OK && text.size > 0) {
-		add_words(content, text.data, text.size);
+		feishu_content_add_words(content, text.data, text.size);
 	}
 	qg_buf_finish(&text);
 	return status == QG_NO_MEMORY ? status : QG_OK;
@@ -200,30 +214,85 @@ static char *clean_name(const struct qg_piece *piece)
 	return name;
 }
 
-static enum qg_status attach(struct feishu_content *content, const char *type,
-	const struct qg_piece *key, const struct qg_piece *name)
+/* A string, as far as it is one and short. */
+static bool set_string(json_t *item, const char *name, const struct qg_piece *piece)
 {
+	bool is_short = piece && piece->kind == QG_PIECE_STRING && piece->size > 0 &&
+			piece->size <= KEY_MAX_BYTES;
+	QG_AUTO(qg_str_free) char *text = is_short ? qg_piece_copy(piece) : NULL;
+	if (!text) {
+		return !is_short;
+	}
+	json_t *value = json_string(text); /* NULL also where it is no UTF-8 */
+	return value && json_object_set_new(item, name, value) == 0;
+}
+
+static bool set_name(json_t *item, const struct qg_piece *piece)
+{
+	if (!piece || piece->kind != QG_PIECE_STRING) {
+		return true;
+	}
+	QG_AUTO(qg_str_free) char *name = clean_name(piece);
+	return !name || json_object_set_new(item, "name", json_string(name)) == 0;
+}
+
+static json_t *make_attachment(
+	const struct feishu_content *content, const struct feishu_attachment *attachment)
+{
+	json_t *item = json_pack("{s:s, s:s}", "type", attachment->type, "key", "");
+	int64_t duration = attachment->duration ? qg_piece_int(attachment->duration, 0) : 0;
+	bool good = item && set_string(item, "key", attachment->key) &&
+		    set_string(item, "message", &content->message) &&
+		    set_string(item, "cover", attachment->cover) &&
+		    set_name(item, attachment->name);
+	if (good && duration > 0) {
+		good = json_object_set_new(item, "duration_ms", json_integer(duration)) == 0;
+	}
+	if (good && content->quoted) {
+		good = json_object_set_new(item, "quoted", json_true()) == 0;
+	}
+	if (!good) {
+		json_decref(item);
+		return NULL;
+	}
+	return item;
+}
+
+/* "[文件：合同.pdf]" */
+static void name_in_text(struct feishu_content *content, const struct feishu_attachment *attachment)
+{
+	static const struct {
+		const char *type, *words;
+	} kinds[] = {{"image", "[图片"}, {"file", "[文件"}, {"audio", "[语音"}, {"video", "[视频"}};
+	const char *words = "[附件";
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		words = strcmp(kinds[i].type, attachment->type) == 0 ? kinds[i].words : words;
+	}
+	const struct qg_piece *given = attachment->name;
+	bool is_named = given && given->kind == QG_PIECE_STRING;
+	QG_AUTO(qg_str_free) char *name = is_named ? clean_name(given) : NULL;
+	feishu_content_add_str(content, words);
+	feishu_content_add_str(content, name ? "：" : "");
+	feishu_content_add_str(content, name ? name : "");
+	feishu_content_add_str(content, "]");
+}
+
+enum qg_status feishu_content_attach(
+	struct feishu_content *content, const struct feishu_attachment *attachment)
+{
+	if (content->closed) {
+		name_in_text(content, attachment);
+		return QG_OK;
+	}
 	if (!content->attachments) {
 		content->attachments = json_array();
 	}
 	if (json_array_size(content->attachments) >= QG_ATTACHMENTS_MOST) {
 		return QG_OK;
 	}
-	bool has_key = key && key->kind == QG_PIECE_STRING && key->size <= NAME_MAX_BYTES;
-	char *given = has_key ? qg_piece_copy(key) : qg_str_copy("");
-	char *called = name && name->kind == QG_PIECE_STRING ? clean_name(name) : NULL;
-	json_t *item = given ? json_pack("{s:s, s:s}", "type", type, "key", given) : NULL;
-	int failed = !item || !content->attachments;
-	if (item && called) {
-		failed |= json_object_set_new(item, "name", json_string(called));
-	}
-	free(given);
-	free(called);
-	if (failed) {
-		json_decref(item);
-		return QG_NO_MEMORY;
-	}
-	return json_array_append_new(content->attachments, item) == 0 ? QG_OK : QG_NO_MEMORY;
+	json_t *item = make_attachment(content, attachment);
+	bool kept = item && json_array_append_new(content->attachments, item) == 0;
+	return kept ? QG_OK : QG_NO_MEMORY;
 }
 
 /* ---- types of messages ---- */
@@ -234,152 +303,45 @@ static enum qg_status read_text(struct feishu_content *content, const char *data
 	struct qg_piece text;
 	enum qg_status status = qg_scan(data, size, paths, 1, &text);
 	if (status != QG_OK || text.kind != QG_PIECE_STRING) {
-		return status == QG_NO_MEMORY ? status : attach(content, "text", NULL, NULL);
+		return status == QG_NO_MEMORY ? status : QG_INVALID;
 	}
-	return add_piece(content, &text);
+	return feishu_content_add_piece(content, &text);
 }
 
 static const struct type {
 	const char *name;
-	const char *key, *file_name; /* members of its content */
+	const char *key;  /* member of its content */
+	const char *kind; /* of attachment */
 } types[] = {
-	{"image", "image_key", NULL},
-	{"file", "file_key", "file_name"},
-	{"folder", "file_key", "file_name"},
-	{"audio", "file_key", NULL},
-	{"media", "file_key", "file_name"},
-	{"sticker", "file_key", NULL},
+	{"image", "image_key", "image"},
+	{"file", "file_key", "file"},
+	{"audio", "file_key", "audio"},
+	{"media", "file_key", "video"},
 };
 
 static enum qg_status read_media(
 	struct feishu_content *content, const struct type *type, const char *data, size_t size)
 {
-	const char *const paths[] = {type->key, type->file_name};
-	struct qg_piece found[2] = {{0}};
-	enum qg_status status = qg_scan(data, size, paths, type->file_name ? 2 : 1, found);
-	return status == QG_NO_MEMORY ? status : attach(content, type->name, &found[0], &found[1]);
+	enum { KEY, NAME, DURATION, COVER, COUNT };
+	bool has_cover = strcmp(type->key, "image_key") != 0; /* else that is the key itself */
+	const char *const paths[COUNT] = {type->key, "file_name", "duration", "image_key"};
+	struct qg_piece found[COUNT] = {{0}};
+	enum qg_status status = qg_scan(data, size, paths, has_cover ? COUNT : COVER, found);
+	if (status != QG_OK || found[KEY].size == 0) {
+		return status == QG_NO_MEMORY ? status : QG_INVALID;
+	}
+	return feishu_content_attach(content, &(struct feishu_attachment){.type = type->kind,
+						      .key = &found[KEY],
+						      .name = &found[NAME],
+						      .duration = &found[DURATION],
+						      .cover = &found[COVER]});
 }
 
-enum node_field { TAG, TEXT, HREF, USER, IMAGE, FILE_KEY, FILE_NAME, EMOJI, LANGUAGE, NODE_FIELDS };
-
-static const char *const node_paths[NODE_FIELDS] = {[TAG] = "tag",
-	[TEXT] = "text",
-	[HREF] = "href",
-	[USER] = "user_id",
-	[IMAGE] = "image_key",
-	[FILE_KEY] = "file_key",
-	[FILE_NAME] = "file_name",
-	[EMOJI] = "emoji_type",
-	[LANGUAGE] = "language"};
-
-static enum qg_status add_link(struct feishu_content *content, const struct qg_piece *node)
+/* Where it leads only the platform knows: complete() asks it. */
+static enum qg_status read_forward(struct feishu_content *content)
 {
-	add_str(content, "[");
-	enum qg_status status = add_piece(content, &node[TEXT]);
-	add_str(content, "](");
-	if (status == QG_OK) {
-		status = add_piece(content, &node[HREF]);
-	}
-	add_str(content, ")");
-	return status;
-}
-
-static enum qg_status add_code(struct feishu_content *content, const struct qg_piece *node)
-{
-	add_str(content, "\n```");
-	enum qg_status status = add_piece(content, &node[LANGUAGE]);
-	add_str(content, "\n");
-	if (status == QG_OK) {
-		status = add_piece(content, &node[TEXT]);
-	}
-	add_str(content, "\n```\n");
-	return status;
-}
-
-static enum qg_status add_node(struct feishu_content *content, const struct qg_piece *node)
-{
-	const struct qg_piece *tag = &node[TAG];
-	if (qg_piece_is(tag, "a")) {
-		return add_link(content, node);
-	}
-	if (qg_piece_is(tag, "at")) {
-		return add_piece(content, &node[USER]); /* a placeholder, as in a text */
-	}
-	if (qg_piece_is(tag, "img")) {
-		return attach(content, "image", &node[IMAGE], NULL);
-	}
-	if (qg_piece_is(tag, "media")) {
-		return attach(content, "media", &node[FILE_KEY], &node[FILE_NAME]);
-	}
-	if (qg_piece_is(tag, "emotion")) {
-		add_str(content, "[");
-		enum qg_status status = add_piece(content, &node[EMOJI]);
-		add_str(content, "]");
-		return status;
-	}
-	if (qg_piece_is(tag, "code_block")) {
-		return add_code(content, node);
-	}
-	if (qg_piece_is(tag, "hr")) {
-		add_str(content, "---");
-		return QG_OK;
-	}
-	return add_piece(content, &node[TEXT]);
-}
-
-static enum qg_status add_paragraph(
-	struct feishu_content *content, const struct qg_piece *paragraph, size_t *nodes)
-{
-	if (paragraph->kind != QG_PIECE_ARRAY) {
-		return QG_OK;
-	}
-	struct qg_scan_walk walk = {0};
-	struct qg_piece item;
-	while (*nodes < NODES_MAX && qg_scan_next(paragraph, &walk, &item)) {
-		struct qg_piece node[NODE_FIELDS];
-		++*nodes;
-		enum qg_status status =
-			qg_scan(item.data, item.size, node_paths, NODE_FIELDS, node);
-		if (status == QG_OK) {
-			status = add_node(content, node);
-		}
-		if (status == QG_NO_MEMORY) {
-			return status;
-		}
-	}
-	return QG_OK;
-}
-
-static enum qg_status add_post(struct feishu_content *content, const struct qg_piece *title,
-	const struct qg_piece *paragraphs)
-{
-	enum qg_status status = add_piece(content, title);
-	struct qg_scan_walk walk = {0};
-	struct qg_piece item;
-	size_t nodes = 0;
-	for (size_t i = 0;
-		status == QG_OK && i < PARAGRAPHS_MAX && qg_scan_next(paragraphs, &walk, &item);
-		i++) {
-		add_str(content, content->text.size > 0 ? "\n" : "");
-		status = add_paragraph(content, &item, &nodes);
-	}
-	return status;
-}
-
-/* Rich text comes bare; some clients wrap it in a language. */
-static enum qg_status read_post(struct feishu_content *content, const char *data, size_t size)
-{
-	static const char *const paths[] = {"title", "content", "zh_cn.title", "zh_cn.content",
-		"en_us.title", "en_us.content", "ja_jp.title", "ja_jp.content"};
-	enum { COUNT = sizeof(paths) / sizeof(paths[0]) };
-	struct qg_piece found[COUNT];
-	enum qg_status status = qg_scan(data, size, paths, COUNT, found);
-	for (size_t i = 0; status == QG_OK && i < COUNT; i += 2) {
-		if (found[i + 1].kind == QG_PIECE_ARRAY) {
-			return add_post(content, &found[i], &found[i + 1]);
-		}
-	}
-	return status == QG_NO_MEMORY ? status : attach(content, "post", NULL, NULL);
+	return feishu_content_attach(
+		content, &(struct feishu_attachment){.type = "forward", .key = &content->message});
 }
 
 /* An attachment that tells no more than what it is. */
@@ -392,7 +354,7 @@ static enum qg_status name_only(struct feishu_content *content, const struct qg_
 	}
 	name[qg_utf8_cut(name, strlen(name), TYPE_MAX)] = '\0';
 	qg_utf8_flatten(name);
-	return attach(content, name, NULL, NULL);
+	return feishu_content_attach(content, &(struct feishu_attachment){.type = name});
 }
 
 static enum qg_status read_any(
@@ -402,20 +364,29 @@ static enum qg_status read_any(
 		return read_text(content, data, size);
 	}
 	if (qg_piece_is(type, "post")) {
-		return read_post(content, data, size);
+		return feishu_post_read(content, data, size);
+	}
+	if (qg_piece_is(type, "interactive")) {
+		return feishu_card_read(content, data, size);
+	}
+	if (qg_piece_is(type, "merge_forward")) {
+		return read_forward(content);
 	}
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		if (qg_piece_is(type, types[i].name)) {
 			return read_media(content, &types[i], data, size);
 		}
 	}
-	return name_only(content, type);
+	return feishu_describe(content, type, data, size);
 }
 
 enum qg_status feishu_content_read(
 	struct feishu_content *content, const struct qg_piece *type, const char *data, size_t size)
 {
 	enum qg_status status = read_any(content, type, data, size);
+	if (status != QG_OK && status != QG_NO_MEMORY) {
+		status = name_only(content, type);
+	}
 	return status == QG_OK && content->text.failed ? content->text.failed : status;
 }
 

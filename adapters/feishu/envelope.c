@@ -1,6 +1,7 @@
-/* envelope.c - from the bytes of a webhook to an event that is proved to be the platform's.
+/* envelope.c - from the bytes of either transport to an event that is proved to be the platform's.
  *
- * The order matters. A signature covers the bytes as received, so it is checked before they are parsed; but the
+ * Over the long connection TLS is the proof: nothing is signed there, and the token is empty. By webhook it is this:
+ * the order matters. A signature covers the bytes as received, so it is checked before they are parsed; but the
  * request by which the console checks an address carries none, so what has no signature headers is decrypted first and
  * refused afterwards unless it is that request. Whoever can encrypt knows the key, so this gives nothing away. With
  * an Encrypt Key nothing in the clear is taken, however well signed: a second way in is one too many. Only what was
@@ -36,6 +37,14 @@ static const char *const paths[FEISHU_FIELDS] = {
 	[FEISHU_MESSAGE_TYPE] = "event.message.message_type",
 	[FEISHU_CONTENT] = "event.message.content",
 	[FEISHU_MENTIONS] = "event.message.mentions",
+	[FEISHU_EVENT_ID] = "header.event_id",
+	[FEISHU_PARENT_ID] = "event.message.parent_id",
+	[FEISHU_EVENT_CHAT] = "event.chat_id",
+	[FEISHU_EVENT_MESSAGE] = "event.message_id",
+	[FEISHU_EVENT_OPERATOR] = "event.operator_id.open_id",
+	[FEISHU_OPERATOR] = "event.operator.open_id",
+	[FEISHU_ACTION] = "event.action",
+	[FEISHU_CONTEXT] = "event.context",
 };
 
 void feishu_keys_init(struct feishu_keys *keys, const struct feishu_options *options)
@@ -157,6 +166,16 @@ static enum feishu_verdict unwrap(const struct feishu_keys *keys, const char *bo
 		       : refuse(out, "it does not decrypt: is the encrypt_key the console's?");
 }
 
+/* The earlier form of events does not tell. */
+static enum feishu_verdict judge_app(const char *app_id, struct feishu_envelope *out)
+{
+	const struct qg_piece *fields = out->fields;
+	bool is_newer = fields[FEISHU_EVENT_TYPE].kind == QG_PIECE_STRING;
+	return !is_newer || qg_piece_is(&fields[FEISHU_APP_ID], app_id)
+		       ? FEISHU_EVENT
+		       : refuse(out, "it is another app's: is this the address of that bot?");
+}
+
 static enum feishu_verdict judge(
 	const struct feishu_keys *keys, bool is_proved, struct feishu_envelope *out)
 {
@@ -179,10 +198,7 @@ static enum feishu_verdict judge(
 	if (!is_proved) {
 		return refuse(out, "it is not signed");
 	}
-	if (is_newer && !qg_piece_is(&fields[FEISHU_APP_ID], keys->app_id)) {
-		return refuse(out, "it is another app's: is this the address of that bot?");
-	}
-	return FEISHU_EVENT;
+	return judge_app(keys->app_id, out);
 }
 
 enum feishu_verdict feishu_envelope_open(const struct feishu_keys *keys,
@@ -202,4 +218,21 @@ enum feishu_verdict feishu_envelope_open(const struct feishu_keys *keys,
 	}
 	enum feishu_verdict verdict = unwrap(keys, body, size, scratch, out);
 	return verdict == FEISHU_EVENT ? judge(keys, is_proved, out) : verdict;
+}
+
+enum feishu_verdict feishu_envelope_read(
+	const char *app_id, const char *body, size_t size, struct feishu_envelope *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->why = "";
+	enum qg_status status = scan(body, size, out);
+	if (status != QG_OK) {
+		return status == QG_NO_MEMORY ? FEISHU_NO_ROOM : refuse(out, "no JSON");
+	}
+	bool is_event = out->fields[FEISHU_EVENT_TYPE].kind == QG_PIECE_STRING ||
+			out->fields[FEISHU_TYPE].kind == QG_PIECE_STRING;
+	if (!is_event || qg_piece_is(&out->fields[FEISHU_TYPE], "url_verification")) {
+		return refuse(out, "it is no event");
+	}
+	return judge_app(app_id, out);
 }

@@ -3,7 +3,7 @@
  * Only messages of people become one. Other bots are not answered: two bots that answer each other would never end.
  * The platform says that messages are known by message_id, not by the event's id, so that is the message's id; it is
  * also what a reply in place needs. */
-#include "feishu.h"
+#include "content.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,10 +56,25 @@ static char *make_text(const struct feishu_content *content)
 	return whole;
 }
 
+/* What it was written under comes first: however much is attached, that is not left out. */
+static enum qg_status point_to_quote(
+	const struct feishu_envelope *envelope, struct feishu_content *content)
+{
+	const struct qg_piece *parent = &envelope->fields[FEISHU_PARENT_ID];
+	bool is_one =
+		parent->kind == QG_PIECE_STRING && parent->size > 0 && parent->size <= QG_ID_MAX;
+	return is_one ? feishu_content_attach(content,
+				&(struct feishu_attachment){.type = "quote", .key = parent})
+		      : QG_OK;
+}
+
 /* The string inside `content`, read by its type. */
 static enum qg_status read_content(
 	const struct feishu_envelope *envelope, struct feishu_content *content)
 {
+	if (point_to_quote(envelope, content) != QG_OK) {
+		return QG_NO_MEMORY;
+	}
 	struct qg_buf text;
 	qg_buf_init(&text, FEISHU_BODY_MAX);
 	enum qg_status status = QG_OK;
@@ -112,6 +127,7 @@ enum feishu_kind feishu_event_read(
 	}
 	struct feishu_content content;
 	feishu_content_init(&content, own);
+	content.message = envelope->fields[FEISHU_MESSAGE_ID];
 	feishu_content_mentions(&content, &envelope->fields[FEISHU_MENTIONS]);
 	bool is_group = !qg_piece_is(&envelope->fields[FEISHU_CHAT_TYPE], "p2p");
 	if (is_group && content.mention_count > 0 && (!own || !own[0])) {

@@ -1,88 +1,28 @@
-/* feishu.c - Feishu and Lark: options, abilities, and the life of a bot.
+/* feishu.c - Feishu and Lark: abilities, and the life of a bot over either transport.
  *
- * Messages come by webhook, at any gateway; replies leave by the one that owns the bot. Access token and the bot's own
- * id are shared by all bots of an app (account.c). */
+ * Over the long connection a bot joins the link of its app (link.c) while it is started; by webhook every gateway hears it
+ * (callback.c). Its owner sends. Results of sends, the end of a stop and all else that must not come from inside a call
+ * come from one timer, wake(). */
 #include "feishu.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/clock.h"
 #include "qg/config.h"
-#include "qg/log.h"
 #include "qg/str.h"
 
-#define PROBE_WORDS 512
+#define STOP_MS 1500 /* for what is on its way */
+#define STOP_LOOK_MS 20
+#define REJOIN_MS 1000
 
 struct feishu_state {
 	struct feishu_core *core;
 };
 
-static const struct qg_option options[] = {
-	{"app_id", QG_OPTION_STRING, NULL, offsetof(struct feishu_options, app_id),
-		QG_OPTION_REQUIRED, .max = 64,
-		.help = "App ID，在开发者后台的「凭证与基础信息」· cli_ and 16 characters, from "
-			"the developer console"},
-	{"app_secret", QG_OPTION_STRING, NULL, offsetof(struct feishu_options, app_secret),
-		QG_OPTION_REQUIRED | QG_SECRET, .max = 128,
-		.help = "App Secret，在同一页 · from the same page"},
-	{"transport", QG_OPTION_ENUM, "websocket", offsetof(struct feishu_options, transport),
-		.choices = "websocket|webhook", .help = "how events arrive"},
-	{"encrypt_key", QG_OPTION_STRING, NULL, offsetof(struct feishu_options, encrypt_key),
-		QG_SECRET, .max = 256,
-		.help = "Encrypt "
-			"Key，在「事件与回调」→「加密策略」里设置；有了它，飞书发来的消息才有签名 "
-			"· webhooks are signed with it"},
-	{"verification_token", QG_OPTION_STRING, NULL,
-		offsetof(struct feishu_options, verification_token), QG_SECRET, .max = 255,
-		.help = "Verification Token，在同一页 · from the same page"},
-	{"domain", QG_OPTION_ENUM, "feishu", offsetof(struct feishu_options, domain),
-		.choices = "feishu|lark", .help = "open.feishu.cn or open.larksuite.com"},
-	{"api_base", QG_OPTION_URL, NULL, offsetof(struct feishu_options, api_base),
-		.help = "replaces scheme, host and port of the API: private deployments, tests"},
-	{0},
-};
-
-/* ---- options ---- */
-
-static const char no_websocket[] = "还不支持长连接（默认的 websocket），请写 transport: webhook · "
-				   "the long connection (websocket, the "
-				   "default) is not built yet; write transport: webhook";
-static const char no_proof[] = "请把「事件与回调」→「加密策略」里的 Encrypt Key 和 Verification "
-			       "Token 填进 encrypt_key 和 verification_token · "
-			       "without both anybody could write in others' names";
-
-static const struct qg_tree *place(const struct qg_tree *tree, const char *key)
+static bool is_dialing(const struct qg_bot *bot)
 {
-	const struct qg_tree *at = qg_tree_get(tree, key);
-	return at ? at : tree;
-}
-
-static void check(const struct qg_bot_config *config, const struct qg_tree *tree,
-	struct qg_problems *problems)
-{
-	const struct feishu_options *set = config->options;
-	if (!set) {
-		return;
-	}
-	if (set->transport != FEISHU_WEBHOOK) {
-		qg_problem_error(problems, place(tree, "transport"), "%s", no_websocket);
-	} else if (!set->encrypt_key && !set->verification_token) {
-		qg_problem_error(problems, place(tree, "transport"), "%s", no_proof);
-	} else if (!set->encrypt_key) {
-		qg_problem_warn(problems, place(tree, "verification_token"),
-			"请在「事件与回调」→「加密策略」里设置 Encrypt Key 并填进 encrypt_key · "
-			"without it "
-			"nothing is signed: whoever learns this token can write in anybody's name");
-	}
-	if (config->trigger != QG_TRIGGER_MENTION) {
-		qg_problem_warn(problems, place(tree, "trigger"),
-			"没有 @ 机器人的群消息，要在「权限管理」里申请 "
-			"im:message.group_msg（需审核）才收得到 "
-			"· messages of groups that do not mention the bot arrive only with that "
-			"scope");
-	}
+	return ((const struct feishu_options *)bot->config->options)->transport == FEISHU_WEBSOCKET;
 }
 
 static char *account(const struct qg_bot *bot)
@@ -93,11 +33,24 @@ static char *account(const struct qg_bot *bot)
 	return host ? qg_str_printf("%s %s", host + 3, set->app_id) : NULL;
 }
 
-/* ---- life ---- */
+/* ---- what other files ask ---- */
 
-static struct feishu_core *core_of(const struct qg_bot *bot)
+struct feishu_core *feishu_core_of(const struct qg_bot *bot)
 {
 	return ((struct feishu_state *)bot->state)->core;
+}
+
+const struct feishu_options *feishu_options_of(const struct feishu_core *core)
+{
+	return core->bot->config->options;
+}
+
+char *feishu_core_words(const struct feishu_core *core, const char *key)
+{
+	if (!core->bot || !core->bot->host->words) {
+		return NULL;
+	}
+	return core->bot->host->words(core->bot, key);
 }
 
 void feishu_core_take(struct feishu_core *core)
@@ -112,8 +65,61 @@ void feishu_core_release(struct feishu_core *core)
 	}
 	qg_buf_finish(&core->scratch);
 	qg_timer_destroy(core->timer);
-	qg_timer_destroy(core->hold_timer);
 	free(core);
+}
+
+void feishu_core_wake(struct feishu_core *core)
+{
+	if (core->bot && core->timer) {
+		qg_timer_start(core->timer, 0);
+	}
+}
+
+static void own_id_told(struct feishu_watcher *watcher)
+{
+	feishu_take_resume(QG_CONTAINER(watcher, struct feishu_core, watcher));
+}
+
+/* ---- replies ---- */
+
+/* Nothing more comes of this reply: what showed its messages as open is taken away. */
+static void close_open(struct feishu_core *core, const struct qg_reply *reply)
+{
+	if (reply->handle) {
+		feishu_react_end(core, reply->handle);
+	}
+	for (size_t i = 0; i < json_array_size(reply->handles); i++) {
+		const char *handle = json_string_value(json_array_get(reply->handles, i));
+		if (handle) {
+			feishu_react_end(core, handle);
+		}
+	}
+}
+
+static bool is_over(const struct qg_reply *reply, enum qg_status status)
+{
+	if (status == QG_DENIED || status == QG_NOT_FOUND) {
+		return true; /* an admin must act, or nobody is there: the planner sends no more of it */
+	}
+	return status == QG_OK && reply->part + 1 >= reply->parts;
+}
+
+void feishu_core_sent(
+	struct feishu_core *core, struct qg_reply *reply, enum qg_status status, unsigned retry_ms)
+{
+	QG_LIST_FOR_EACH (item, &core->sends) {
+		struct feishu_send *send = QG_CONTAINER(item, struct feishu_send, link);
+		if (send->reply == reply && !send->ended) {
+			send->ended = true;
+			send->status = status;
+			send->retry_ms = retry_ms;
+			if (is_over(reply, status)) {
+				close_open(core, reply);
+			}
+			feishu_core_wake(core);
+			return;
+		}
+	}
 }
 
 static struct feishu_send *next_ended(const struct feishu_core *core)
@@ -127,15 +133,35 @@ static struct feishu_send *next_ended(const struct feishu_core *core)
 	return NULL;
 }
 
+static void noted(void *arg, enum qg_status status)
+{
+	(void)arg;
+	(void)status;
+}
+
+/* The platform says what an event should have said: nothing waits there any more. */
+static void tell_left(struct feishu_core *core, const char *chat, const char *event)
+{
+	const struct qg_host *host = core->bot->host;
+	if (host->left) {
+		host->left(core->bot, chat, event, noted, NULL);
+	}
+}
+
 /* The host may finish the bot, or send anew, from inside: nothing is remembered over a call. */
 static void report_sends(struct feishu_core *core)
 {
 	struct feishu_send *send;
 	while (core->bot && (send = next_ended(core)) != NULL) {
 		struct feishu_send done = *send;
-		qg_list_remove(&send->link);
-		free(send);
+		bool has_left = done.left && done.reply->chat_type == QG_CHAT_GROUP;
+		QG_AUTO(qg_str_free) char *chat = has_left ? qg_str_copy(done.reply->chat) : NULL;
+		QG_AUTO(qg_str_free) char *event = has_left ? qg_str_copy(done.reply->id) : NULL;
+		feishu_send_destroy(send);
 		core->bot->host->sent(core->bot, done.reply, done.status, done.retry_ms);
+		if (core->bot && chat && event) {
+			tell_left(core, chat, event);
+		}
 	}
 	while (core->bot && core->unsent_count > 0) {
 		struct qg_reply *reply = core->unsent[--core->unsent_count];
@@ -143,26 +169,53 @@ static void report_sends(struct feishu_core *core)
 	}
 }
 
-static void tell_probe(struct feishu_core *core, enum qg_status status, const char *words)
+/* ---- the end of a stop ---- */
+
+static bool is_flying(struct feishu_core *core)
 {
-	void (*told)(void *arg, enum qg_status status, const char *words) = core->told;
-	core->told = NULL;
-	told(core->told_arg, status, words);
+	bool cards_ended = feishu_cards_stop(core);
+	bool reacts_ended = feishu_react_stop(core);
+	return !cards_ended || !reacts_ended || core->seat.link || core->posts > 0 ||
+	       !qg_list_is_empty(&core->sends) || core->unsent_count > 0;
 }
 
-static void own_id_told(struct feishu_watcher *watcher)
+static void give_back(struct feishu_core *core)
 {
-	feishu_callback_resume(QG_CONTAINER(watcher, struct feishu_core, watcher));
+	feishu_cards_finish(core);
+	feishu_react_finish(core);
+	QG_LIST_FOR_EACH (item, &core->sends) {
+		struct feishu_send *send = QG_CONTAINER(item, struct feishu_send, link);
+		if (!send->ended) {
+			feishu_send_cancel(send);
+			send->ended = true;
+			send->status = QG_CANCELLED;
+			send->retry_ms = 1;
+		}
+	}
+	report_sends(core);
 }
 
-static void held_long(void *arg)
+/* What is on its way has its time, and so has the connection to say goodbye. */
+static void look_at_stop(struct feishu_core *core)
 {
-	feishu_callback_expire(arg, false);
+	if (is_flying(core) && qg_clock_mono() < core->stop_until) {
+		qg_timer_start(core->timer, STOP_LOOK_MS);
+		return;
+	}
+	give_back(core);
+	if (!core->bot) {
+		return;
+	}
+	core->stopping = core->started = false;
+	core->bot->host->stopped(core->bot);
 }
 
-static bool is_busy(const struct feishu_core *core)
+static void join_link(struct feishu_core *core)
 {
-	return !qg_list_is_empty(&core->sends) || core->unsent_count > 0 || core->posts > 0;
+	if (core->started && !core->stopping && !core->seat.link && is_dialing(core->bot) &&
+		feishu_link_join(core) != QG_OK) {
+		qg_timer_start(core->timer, REJOIN_MS);
+	}
 }
 
 static void wake(void *arg)
@@ -170,32 +223,21 @@ static void wake(void *arg)
 	struct feishu_core *core = arg;
 	feishu_core_take(core);
 	report_sends(core);
-	if (core->bot && core->told && !core->probing) {
-		tell_probe(core, QG_NO_MEMORY, qg_status_text(QG_NO_MEMORY));
+	feishu_probe_report(core);
+	if (core->bot && core->stopping) {
+		look_at_stop(core);
 	}
-	if (core->bot && core->stopping && !core->stopped && !is_busy(core)) {
-		core->stopped = true;
-		core->bot->host->stopped(core->bot);
+	if (core->bot) {
+		join_link(core);
 	}
 	feishu_core_release(core);
 }
 
-void feishu_core_wake(struct feishu_core *core)
-{
-	if (core->bot) {
-		qg_timer_start(core->timer, 0);
-	}
-}
+/* ---- the vtable ---- */
 
 static enum qg_status init(struct qg_bot *bot)
 {
-	const struct feishu_options *set = bot->config->options;
-	if (set->transport != FEISHU_WEBHOOK) {
-		qg_log_error(bot->name, "feishu: %s", no_websocket);
-		return QG_UNSUPPORTED;
-	}
-	if (!set->encrypt_key && !set->verification_token) {
-		qg_log_error(bot->name, "feishu: %s", no_proof);
+	if (!feishu_options_are_good(bot)) {
 		return QG_INVALID;
 	}
 	struct feishu_core *core = calloc(1, sizeof(*core));
@@ -207,12 +249,10 @@ static enum qg_status init(struct qg_bot *bot)
 	core->bot = bot;
 	qg_list_init(&core->sends);
 	qg_buf_init(&core->scratch, FEISHU_BODY_MAX);
-	qg_list_init(&core->held);
 	qg_list_init(&core->watcher.link);
 	core->watcher.told = own_id_told;
 	core->timer = qg_timer_create(bot->loop, wake, core);
-	core->hold_timer = qg_timer_create(bot->loop, held_long, core);
-	core->account = core->timer && core->hold_timer ? feishu_account_join(bot) : NULL;
+	core->account = core->timer ? feishu_account_join(bot) : NULL;
 	if (!core->account) {
 		return QG_NO_MEMORY;
 	}
@@ -223,19 +263,23 @@ static enum qg_status init(struct qg_bot *bot)
 /* Asks for the bot's own id before the first message needs it. */
 static enum qg_status start(struct qg_bot *bot)
 {
-	feishu_identity_get(core_of(bot)->account);
+	struct feishu_core *core = feishu_core_of(bot);
+	core->started = true;
+	core->stopping = false;
+	feishu_identity_get(core->account);
+	join_link(core);
+	feishu_cards_recover(core);
+	feishu_react_recover(core);
 	return QG_OK;
 }
 
 static void drop_sends(struct feishu_core *core)
 {
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct feishu_send *send = QG_CONTAINER(item, struct feishu_send, link);
-		feishu_call_cancel(send->call);
+	while (!qg_list_is_empty(&core->sends)) { /* nobody is left to take them back */
+		struct feishu_send *send = QG_CONTAINER(core->sends.next, struct feishu_send, link);
 		qg_reply_destroy(send->reply);
-		free(send);
+		feishu_send_destroy(send);
 	}
-	qg_list_init(&core->sends);
 	while (core->unsent_count > 0) {
 		qg_reply_destroy(core->unsent[--core->unsent_count]);
 	}
@@ -243,36 +287,48 @@ static void drop_sends(struct feishu_core *core)
 
 static void finish(struct qg_bot *bot)
 {
-	struct feishu_core *core = core_of(bot);
+	struct feishu_core *core = feishu_core_of(bot);
 	if (!core) {
 		return;
 	}
+	feishu_take_finish(core);
+	feishu_cards_finish(core);
+	feishu_react_finish(core);
+	feishu_media_finish(core);
+	drop_sends(core);
+	feishu_probe_cancel(core);
+	feishu_link_leave(core);
+	qg_list_remove(&core->watcher.link);
+	feishu_account_leave(core->account, bot);
+	core->account = NULL;
 	((struct feishu_state *)bot->state)->core = NULL;
 	core->bot = NULL;
-	drop_sends(core); /* what is still on its way has nobody left to take it back */
-	feishu_call_cancel(core->probing);
-	core->probing = NULL;
-	feishu_callback_expire(core, true);
-	qg_list_remove(&core->watcher.link);
 	qg_timer_destroy(core->timer);
-	qg_timer_destroy(core->hold_timer);
-	core->timer = core->hold_timer = NULL;
-	feishu_account_leave(core->account);
-	core->account = NULL;
+	core->timer = NULL;
 	feishu_core_release(core);
 }
 
 static void stop(struct qg_bot *bot)
 {
-	struct feishu_core *core = core_of(bot);
+	struct feishu_core *core = feishu_core_of(bot);
 	core->stopping = true;
-	feishu_callback_expire(core, true);
+	core->stop_until = qg_clock_mono() + STOP_MS;
+	feishu_take_end(core);
+	feishu_link_leave(core);
 	feishu_core_wake(core);
+}
+
+static void draft(struct qg_bot *bot, const struct qg_draft *snapshot)
+{
+	struct feishu_core *core = feishu_core_of(bot);
+	if (!core->stopping) {
+		(void)feishu_cards_draft(core, snapshot);
+	}
 }
 
 static void send_reply(struct qg_bot *bot, struct qg_reply *reply)
 {
-	struct feishu_core *core = core_of(bot);
+	struct feishu_core *core = feishu_core_of(bot);
 	struct feishu_send *send = calloc(1, sizeof(*send));
 	if (!send && core->unsent_count < FEISHU_SPARE) {
 		core->unsent[core->unsent_count++] = reply;
@@ -285,14 +341,21 @@ static void send_reply(struct qg_bot *bot, struct qg_reply *reply)
 	}
 	*send = (struct feishu_send){.core = core, .reply = reply};
 	qg_list_add(&core->sends, &send->link);
-	feishu_send_start(send);
+	if (reply->silent) {
+		feishu_core_sent(core, reply, QG_OK, 0);
+	} else if (!feishu_cards_send(core, reply)) {
+		feishu_send_start(send);
+	}
 }
 
 static void on_http(struct qg_bot *bot, struct qg_http_exchange *x, const char *rest, bool admin)
 {
-	struct feishu_core *core = core_of(bot);
+	struct feishu_core *core = feishu_core_of(bot);
+	(void)admin;
 	if (rest[0] != '\0' && !qg_str_equal(rest, "/")) {
 		qg_http_answer_error(x, 404, "not found");
+	} else if (is_dialing(bot)) {
+		qg_http_answer_error(x, 404, "no webhook here: transport is websocket");
 	} else if (core->stopping) {
 		qg_http_add_header(x, "Retry-After", "1");
 		qg_http_answer_error(x, 503, "restarting");
@@ -301,92 +364,46 @@ static void on_http(struct qg_bot *bot, struct qg_http_exchange *x, const char *
 	}
 }
 
-/* ---- probe ---- */
-
-/* What /bot/v3/info says of a working bot, or what to do. */
-static enum qg_status judge(const struct feishu_answer *answer, char words[PROBE_WORDS])
-{
-	static const char *const paths[] = {"bot.app_name", "bot.open_id", "bot.activate_status"};
-	struct feishu_outcome outcome = feishu_error_outcome(answer);
-	if (answer->local != QG_OK || answer->error != QG_FETCH_NONE) {
-		snprintf(words, PROBE_WORDS,
-			"没连上飞书，请检查这台机器的网络、DNS 和代理（https_proxy）· Feishu was "
-			"not "
-			"reached, check network, DNS and proxy: %s",
-			answer->words[0] ? answer->words : qg_status_text(outcome.status));
-		return outcome.status;
-	}
-	if (outcome.status != QG_OK) {
-		snprintf(words, PROBE_WORDS, "%s (HTTP %d, code %lld %s)",
-			outcome.words[0] ? outcome.words : qg_status_text(outcome.status),
-			answer->http, (long long)answer->code, answer->msg);
-		return outcome.status;
-	}
-	struct qg_piece found[3];
-	if (qg_scan(answer->body, answer->size, paths, 3, found) != QG_OK || found[1].size == 0) {
-		snprintf(words, PROBE_WORDS,
-			"应用还没有机器人：在「添加应用能力」里添加「机器人」，再到「版本管理与发布"
-			"」发布 · the "
-			"app has no bot");
-		return QG_DENIED;
-	}
-	if (qg_piece_int(&found[2], 2) != 2) {
-		snprintf(words, PROBE_WORDS,
-			"机器人还没有启用：在「版本管理与发布」发布版本，并请企业管理员通过 · the "
-			"bot is not "
-			"active");
-		return QG_DENIED;
-	}
-	QG_AUTO(qg_str_free) char *name = qg_piece_copy(&found[0]);
-	snprintf(words, PROBE_WORDS, "%s", name ? name : "");
-	return QG_OK;
-}
-
-static void probed(void *arg, const struct feishu_answer *answer)
-{
-	struct feishu_core *core = arg;
-	char words[PROBE_WORDS];
-	enum qg_status status = judge(answer, words);
-	qg_utf8_flatten(words);
-	core->probing = NULL;
-	tell_probe(core, status, words);
-}
-
 static void probe(struct qg_bot *bot,
 	void (*told)(void *arg, enum qg_status status, const char *words), void *arg)
 {
-	struct feishu_core *core = core_of(bot);
-	assert(!core->told); /* one at a time */
-	core->told = told;
-	core->told_arg = arg;
-	core->probing = feishu_call_start(
-		core->account, "GET", "/open-apis/bot/v3/info", NULL, probed, core);
-	if (!core->probing) {
-		feishu_core_wake(core);
-	}
+	feishu_probe_start(feishu_core_of(bot), told, arg);
 }
 
 const struct qg_adapter qg_adapter_feishu = {
 	.name = "feishu",
 	.can = {.hears_all = true, /* with a scope of its own: check() says so */
 		.threads = true,
+		.hears_media = true,
+		.hears_media_direct = true,
+		.streams = true,
+		.buttons = true,
 		.mentions = true,
 		.redelivers = true,
 		.part_bytes = FEISHU_PART_BYTES,
 		.dedupe_ms = 12 * 60 * 60 * 1000, /* the last delivery comes after seven hours */
+		.draft_ms = 300,		  /* the platform wants 100 to 300 */
+		.shows_fields = true,
 		.writes_first = true,
 		.chat_rate = 5,
-		.app_rate = 50},
+		.app_rate = 50,
+		.shows_files = true,
+		.shows_open = true},
 	.state_size = sizeof(struct feishu_state),
-	.options = options,
+	.options = feishu_option_table,
 	.options_size = sizeof(struct feishu_options),
-	.check = check,
+	.check = feishu_check,
 	.init = init,
 	.start = start,
 	.on_http = on_http,
+	.draft = draft,
 	.send = send_reply,
 	.stop = stop,
 	.finish = finish,
 	.account = account,
+	.dials = is_dialing,
+	.media = feishu_media,
+	.complete = feishu_complete,
+	.media_forget = feishu_media_forget,
 	.probe = probe,
 };

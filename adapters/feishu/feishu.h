@@ -1,4 +1,8 @@
-/* feishu.h - what the files of the Feishu platform share. */
+/* feishu.h - what the files of the Feishu platform share.
+ *
+ * Events come over long connections (link.c, stream.c) or by webhook (callback.c, envelope.c); both hand them to take.c,
+ * which says when to acknowledge. Answers never travel over the connection: they leave as cards that fill (cards.c) or as
+ * messages (send.c), by calls of the API (api.c). */
 #ifndef QG_ADAPTERS_FEISHU_FEISHU_H
 #define QG_ADAPTERS_FEISHU_FEISHU_H
 
@@ -13,7 +17,11 @@
 #include "qg/fetch.h"
 #include "qg/list.h"
 #include "qg/scan.h"
+#include "feishutext.h"
+#include "pace.h"
+#include "quota.h"
 #include "token.h"
+#include "uplink.h"
 
 #define FEISHU_BODY_MAX ((size_t)1 << 20) /* of a webhook */
 #define FEISHU_POST_MAX (28 * 1024)	  /* bytes of a request: the platform refuses 30 KB, */
@@ -31,7 +39,19 @@ struct feishu_options {
 	int transport, domain;
 	char *encrypt_key, *verification_token; /* NULL where not set */
 	char *api_base;				/* replaces scheme and host */
+	int64_t monthly_calls; /* of the API, as the tenant's plan allows; 0: not known */
 };
+
+struct feishu_core;    /* a bot's own state: feishu.c */
+struct feishu_account; /* what bots of one app share in this process: account.c */
+
+/* ---- options.c ---- */
+
+extern const struct qg_option feishu_option_table[];
+void feishu_check(const struct qg_bot_config *config, const struct qg_tree *tree,
+	struct qg_problems *problems);
+/* The same for init(): the first fault is logged. */
+bool feishu_options_are_good(const struct qg_bot *bot);
 
 /* ---- crypt.c: the cipher of the envelope ---- */
 
@@ -70,6 +90,14 @@ enum feishu_field {
 	FEISHU_MESSAGE_TYPE,
 	FEISHU_CONTENT,
 	FEISHU_MENTIONS,
+	FEISHU_EVENT_ID,
+	FEISHU_PARENT_ID,     /* of the message it quotes */
+	FEISHU_EVENT_CHAT,    /* event.chat_id: of events about a chat, and of withdrawn messages */
+	FEISHU_EVENT_MESSAGE, /* event.message_id: of withdrawn messages */
+	FEISHU_EVENT_OPERATOR, /* event.operator_id.open_id: who opened a chat */
+	FEISHU_OPERATOR,      /* event.operator.open_id: who clicked */
+	FEISHU_ACTION,	      /* event.action */
+	FEISHU_CONTEXT,	      /* event.context */
 	FEISHU_FIELDS,
 };
 
@@ -90,6 +118,42 @@ void feishu_keys_init(struct feishu_keys *keys, const struct feishu_options *opt
 enum feishu_verdict feishu_envelope_open(const struct feishu_keys *keys,
 	const struct feishu_proof *proof, const char *body, size_t size, struct qg_buf *scratch,
 	struct feishu_envelope *out);
+/* The same of what came over the long connection, which is proof enough: in the clear, unsigned, its token empty. Never
+ * FEISHU_VERIFY. */
+enum feishu_verdict feishu_envelope_read(
+	const char *app_id, const char *body, size_t size, struct feishu_envelope *out);
+
+/* ---- take.c: a proved event to where it belongs, from either transport ---- */
+
+struct feishu_taken {	       /* borrowed for the call */
+	enum qg_status status; /* QG_OK: acknowledge it; else it shall be delivered again */
+	const char *answer;    /* to a callback: JSON; NULL: "{}" */
+};
+typedef void (*feishu_taken_fn)(void *arg, const struct feishu_taken *taken);
+/* Messages are held until the bot's own id is known and they are stored; clicks and what is told of chats likewise. taken
+ * exactly once, perhaps from inside, within FEISHU_TAKE_MS at the latest; also when the bot ends. received_us: monotonic. */
+#define FEISHU_TAKE_MS 2500 /* the platform waits for 3 s */
+void feishu_take(struct feishu_core *core, const struct feishu_envelope *envelope,
+	uint64_t received_us, feishu_taken_fn taken, void *arg);
+/* The own id became known, or will not for now: what waits for it is looked at again. */
+void feishu_take_resume(struct feishu_core *core);
+/* At a stop: all that waits for the own id is left to the platform, which delivers it again. */
+void feishu_take_end(struct feishu_core *core);
+/* At the end: so is what the store has not answered yet. */
+void feishu_take_finish(struct feishu_core *core);
+
+/* ---- told.c: what is told of chats: the bot was added (greeting and suggestions) or removed, a message withdrawn, a
+ * direct chat opened ---- */
+
+/* false: no event of these. Else taken follows as above. */
+bool feishu_told(struct feishu_core *core, const struct feishu_envelope *envelope,
+	feishu_taken_fn taken, void *arg);
+
+/* ---- clicks.c: card.action.trigger ---- */
+
+/* Answered with a toast once the press is stored, or is not to count: once, by the right person. taken as above. */
+void feishu_click(struct feishu_core *core, const struct feishu_envelope *envelope,
+	uint64_t received_us, feishu_taken_fn taken, void *arg);
 
 /* ---- event.c: an event -> qg_message ---- */
 
@@ -114,6 +178,9 @@ struct feishu_content {
 	struct feishu_mention mentions[FEISHU_MENTIONS_MAX];
 	size_t mention_count;
 	const char *own;     /* open_id; NULL while unknown */
+	struct qg_piece message; /* whose content it is: its id, which its files are fetched by */
+	bool quoted;	     /* it is the quote of another one */
+	bool closed; /* its files cannot be fetched (of cards, of forwarded messages): they are named in the text */
 	struct qg_buf text;  /* what the bot reads */
 	bool cut;	     /* there was more of it */
 	json_t *attachments; /* NULL without */
@@ -125,10 +192,27 @@ void feishu_content_init(struct feishu_content *content, const char *own);
 void feishu_content_mentions(struct feishu_content *content, const struct qg_piece *mentions);
 bool feishu_content_mentions_own(const struct feishu_content *content);
 /* Fills text and attachments; content is the unescaped JSON of a message of this type. QG_NO_MEMORY only: what cannot
- * be read becomes an attachment that says its type. */
+ * be read becomes an attachment that says its type. May be called again for the next of several messages. */
 QG_MUST_CHECK enum qg_status feishu_content_read(
 	struct feishu_content *content, const struct qg_piece *type, const char *data, size_t size);
 void feishu_content_finish(struct feishu_content *content);
+
+/* ---- resolve.c, media.c: in the agents role ---- */
+
+void feishu_complete(struct qg_bot *bot, struct qg_message *message,
+	void (*fn)(void *arg, enum qg_status status), void *arg);
+void feishu_media(struct qg_bot *bot, const json_t *attachment, size_t most,
+	void (*fn)(void *arg, enum qg_status status, char *data, size_t size), void *arg);
+void feishu_media_forget(struct qg_bot *bot, void *arg);
+/* What is under way of a bot that ends. */
+void feishu_media_finish(struct feishu_core *core);
+
+/* ---- link.c: the long connection, one for all bots of an app in this process; core->seat.link is NULL off it ---- */
+
+QG_MUST_CHECK enum qg_status feishu_link_join(struct feishu_core *core);
+/* While the bot stops: says goodbye where it was the last; feishu_core_wake() once it is off. Again, or at an end: now. Also
+ * for one that never joined. */
+void feishu_link_leave(struct feishu_core *core);
 
 /* ---- identity.c: the open_id by which groups mention the bot ---- */
 
@@ -165,19 +249,27 @@ bool feishu_identity_is_coming(const struct feishu_account *account);
 
 struct feishu_account {
 	struct qg_list link;
-	unsigned references;
+	unsigned references, bots; /* bots, and questions that are not answered yet */
 	char *key, *base, *app_id;
+	int domain;
 	struct qg_loop *loop;
 	struct qg_http_client *http;
 	struct qg_token *token;
 	struct feishu_identity own;
 	struct qg_list watchers; /* struct feishu_watcher */
+	struct qg_quota *quota;	 /* the month's calls; there while there are bots */
+	struct qg_pace *pace;	 /* of calls, by API */
 };
+/* One more call was taken by the platform, or refused because this month's are used up. */
+void feishu_account_count(struct feishu_account *account, bool is_spent);
+/* Per cent of the month's calls that are used, as far as it is known; 100 and more: used up. From 80 on what is optional
+ * gets rarer (drafts) or is left out (reactions). */
+unsigned feishu_account_used(const struct feishu_account *account);
 
 /* NULL for no memory. */
-struct feishu_account *feishu_account_join(const struct qg_bot *bot);
-/* Accepts NULL. */
-void feishu_account_leave(struct feishu_account *account);
+struct feishu_account *feishu_account_join(struct qg_bot *bot);
+/* bot: NULL for who asked a question only. Accepts NULL. */
+void feishu_account_leave(struct feishu_account *account, const struct qg_bot *bot);
 /* "https://open.feishu.cn", or what stands in for it; yours to free. */
 char *feishu_base(const struct feishu_options *options);
 
@@ -190,13 +282,29 @@ struct feishu_answer {	      /* borrowed for the call of ended() */
 	bool has_code; /* the body is the platform's: code and msg hold */
 	int64_t code;
 	const char *msg, *words, *log_id; /* "" if none; msg made one safe line */
+	const char *hint; /* made for this answer, in place of the words of error.c; NULL or "" if none */
 	unsigned reset_s;		  /* how long to wait where the platform said so */
 	const char *body;
 	size_t size;
+	const char *file_name; /* as Content-Disposition tells it: hostile; NULL if none */
 };
 
 struct feishu_call;
 typedef void (*feishu_called_fn)(void *arg, const struct feishu_answer *answer);
+
+struct feishu_request {		   /* borrowed for the call, but for the pieces */
+	const char *method, *path; /* path with query */
+	const char *body;	   /* JSON; NULL without */
+	/* in place of body, an upload: they stay as they are until the end or feishu_call_cancel() */
+	const char *type;
+	const struct qg_fetch_piece *pieces;
+	size_t count;
+	size_t most; /* bytes of the answer; 0: 256 KiB */
+};
+/* One call with the account's token, counted against the month's quota; calls beyond 50 a second to one API wait their
+ * turn. ended() as below. */
+struct feishu_call *feishu_call_begin(struct feishu_account *account,
+	const struct feishu_request *request, feishu_called_fn ended, void *arg);
 
 /* path with query; body: JSON, copied, NULL without. ended() follows exactly once unless cancelled, never from inside.
  * A token that the platform refuses is replaced and the call repeated, once. NULL for no memory. */
@@ -218,11 +326,21 @@ struct feishu_outcome {
 };
 
 bool feishu_error_is_token(int64_t code);
+bool feishu_error_is_scope(int64_t code);
+/* Of this API for all of the app: the next calls of it wait as long. */
+bool feishu_error_is_rate(int64_t code);
+/* The month's calls are used up. */
+bool feishu_error_is_spent(int64_t code);
+/* The message that was to be answered is gone. */
+bool feishu_error_is_withdrawn(int64_t code);
+/* The bot is not in that group any more, or nobody is. */
+bool feishu_error_is_left(int64_t code);
+/* Which scopes are missing, and the page where they are added; NULL where that is not what code says, or for no memory. */
+char *feishu_error_hint(
+	const struct feishu_account *account, int64_t code, const struct qg_piece *msg);
 struct feishu_outcome feishu_error_outcome(const struct feishu_answer *answer);
 
 /* ---- send.c: qg_reply -> the API ---- */
-
-struct feishu_core;
 
 struct feishu_send { /* a reply on its way */
 	struct qg_list link;
@@ -231,16 +349,72 @@ struct feishu_send { /* a reply on its way */
 	struct feishu_call *call;
 	enum qg_status status;
 	unsigned retry_ms;
-	bool ended; /* sent() is due */
+	bool ended;  /* sent() is due */
+	bool left;   /* the platform says that the bot is not in that chat any more */
+	struct feishu_upload *upload;
+	bool as_image;	   /* of a file: shown as a picture */
+	bool wants_answer; /* only answers are taken here: in place, whatever the form */
+	char *instead;	   /* of its text, which was refused for what it says */
 };
 
-/* Takes nothing: the reply stays in send. The result comes by send->ended and feishu_core_wake(). */
+/* Takes nothing: the reply stays in send. The result comes by feishu_core_sent(). */
 void feishu_send_start(struct feishu_send *send);
-/* Appends text so that no part of it mentions anyone on the platform. */
-void feishu_escape(const char *text, struct qg_buf *out);
-/* The body of a request; QG_TOO_LARGE where the platform would refuse it, QG_INVALID where text is no UTF-8. */
+/* What is under way ends without a result; the reply stays. */
+void feishu_send_cancel(struct feishu_send *send);
+/* Cancels, leaves its list, frees; the reply is the caller's. */
+void feishu_send_destroy(struct feishu_send *send);
+/* The body of a request that shows text as this part of the reply; QG_TOO_LARGE where the platform would refuse it,
+ * QG_INVALID where text is no UTF-8. */
 QG_MUST_CHECK enum qg_status feishu_send_body(
-	const struct qg_reply *reply, bool in_place, struct qg_buf *out);
+	const struct qg_reply *reply, const char *text, bool in_place, struct qg_buf *out);
+
+/* ---- upload.c: files of a reply ---- */
+
+#define FEISHU_IMAGE_MOST ((size_t)10 << 20)
+
+struct feishu_shape { /* how a file is uploaded and shown */
+	const char *extension;
+	const char *message_type, *member; /* of the message, and the member of its content */
+	const char *kind;		   /* of the upload */
+};
+const struct feishu_shape *feishu_shape_of(const json_t *file, bool as_image);
+struct feishu_upload;
+/* key: of what was uploaded; NULL where it was not, answer says why. Once, never from inside. */
+typedef void (*feishu_uploaded_fn)(void *arg, const struct feishu_answer *answer, const char *key);
+/* A file of the outbox, read and packed off the loop. NULL for no memory. */
+struct feishu_upload *feishu_upload_start(struct feishu_core *core, const json_t *file,
+	bool as_image, feishu_uploaded_fn fn, void *arg);
+/* Accepts NULL. */
+void feishu_upload_cancel(struct feishu_upload *upload);
+
+/* ---- react.c: a reaction on what is being worked at, for there is no typing indicator ---- */
+
+/* Puts it on a message that was stored. Which one it is stands in Redis, so that any gateway can take it away. */
+void feishu_react_begin(struct feishu_core *core, const char *message);
+/* Takes it away, whoever put it there and be it only now on its way; nobody hears how that ended. */
+void feishu_react_end(struct feishu_core *core, const char *message);
+/* After start(): what a former owner left behind is taken away. */
+void feishu_react_recover(struct feishu_core *core);
+/* At a stop: false while something is on its way; feishu_core_wake() tells of a change. */
+bool feishu_react_stop(struct feishu_core *core);
+void feishu_react_finish(struct feishu_core *core);
+
+/* ---- cards.c: cards that fill while the model speaks ---- */
+
+/* false: it shows none of it. */
+bool feishu_cards_draft(struct feishu_core *core, const struct qg_draft *draft);
+/* Finishes, or makes and finishes, the card of this reply, and says so by feishu_core_sent(); false: cards are refused just
+ * now, or do not fit this reply: send.c does it. */
+bool feishu_cards_send(struct feishu_core *core, struct qg_reply *reply);
+/* After start(): cards that a former owner left open are finished. */
+void feishu_cards_recover(struct feishu_core *core);
+/* At a stop: false while something is on its way; feishu_core_wake() tells of a change. */
+bool feishu_cards_stop(struct feishu_core *core);
+void feishu_cards_finish(struct feishu_core *core);
+/* The value of a button below that reply: who may press it is inside, under a seal, so that any gateway can judge it
+ * (clicks.c). New reference; NULL for no memory. */
+json_t *feishu_button_value(
+	const struct feishu_core *core, const struct qg_reply *reply, const char *value);
 
 /* ---- feishu.c: the life of a bot ---- */
 
@@ -252,38 +426,62 @@ struct feishu_core {
 	unsigned references;
 	struct qg_bot *bot;
 	struct feishu_account *account;
+	struct qg_uplink_member seat; /* on the app's long connection */
 	struct feishu_keys keys; /* from the first webhook on */
 	unsigned refused;	 /* webhooks, since the log told of them ... */
 	uint64_t refused_at;	 /* ... then, monotonic ms */
 	struct qg_buf scratch;	 /* of the envelope, used again for each */
 	struct feishu_watcher watcher;
-	struct qg_list held; /* requests that wait for the own id ... */
-	size_t held_count;
-	struct qg_timer *hold_timer; /* ... but not for long */
+	void *taking;		      /* take.c */
+	void *cards, *reacts, *media; /* of cards.c, react.c, media.c: made at first use */
 	struct qg_list sends;
 	struct qg_reply *unsent[FEISHU_SPARE]; /* no memory for a send: given back from the loop */
 	size_t unsent_count;
 	unsigned posts; /* messages on their way to the store */
-	bool stopping, stopped;
+	bool started, stopping;
+	uint64_t stop_until;	/* monotonic ms */
 	struct qg_timer *timer; /* calls what must not be called from inside */
-	/* probe() */
-	struct feishu_call *probing;
+	/* probe.c */
+	struct feishu_probe *probe;
 	void (*told)(void *arg, enum qg_status status, const char *words);
 	void *told_arg;
 };
 
+struct feishu_core *feishu_core_of(const struct qg_bot *bot);
+const struct feishu_options *feishu_options_of(const struct feishu_core *core);
+/* How a reply that feishu_send_start() or feishu_cards_send() took has ended; from anywhere, once. */
+void feishu_core_sent(
+	struct feishu_core *core, struct qg_reply *reply, enum qg_status status, unsigned retry_ms);
+/* One of the bot's sentences; yours to free, NULL for no memory. */
+char *feishu_core_words(const struct feishu_core *core, const char *key);
 void feishu_core_take(struct feishu_core *core);
 /* Accepts NULL. */
 void feishu_core_release(struct feishu_core *core);
 /* Something ended: reports due results and, at the end of a stop, stopped(), from the loop. */
 void feishu_core_wake(struct feishu_core *core);
 
+/* ---- probe.c: do the credentials work, and is all granted? ---- */
+
+/* One at a time; told once, never from inside. QG_NOT_FOUND: they do, but the app lacks what words say. */
+void feishu_probe_start(struct feishu_core *core,
+	void (*told)(void *arg, enum qg_status status, const char *words), void *arg);
+/* From the loop: a probe that could not even begin. */
+void feishu_probe_report(struct feishu_core *core);
+/* Nobody is told any more. */
+void feishu_probe_cancel(struct feishu_core *core);
+
+/* ---- scopes.c: what the app must have been granted ---- */
+
+/* Appends the scopes to ask for, with commas; body: the platform's list of what is granted. hears_all: also messages
+ * of groups that do not mention the bot. false: it is no such list, or no memory. */
+bool feishu_scopes_missing(
+	const char *body, size_t size, bool hears_all, struct qg_buf *missing_out);
+/* Appends the address of the app's page in the console; scopes: the page where these are asked for, NULL without. */
+void feishu_scopes_page(
+	const struct feishu_options *options, const char *scopes, struct qg_buf *out);
+
 /* ---- callback.c: webhooks ---- */
 
 void feishu_callback(struct feishu_core *core, struct qg_http_exchange *x);
-/* What waits for the own id is looked at again: taken where it is known now, else left to the platform to repeat. */
-void feishu_callback_resume(struct feishu_core *core);
-/* Of what waits, all that does so for too long or, at an end, everything is left to the platform. */
-void feishu_callback_expire(struct feishu_core *core, bool all);
 
 #endif

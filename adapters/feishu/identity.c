@@ -110,7 +110,7 @@ static void recalled(void *arg, enum qg_status status, const struct qg_redis_rep
 	if (status != QG_CANCELLED) {
 		tell(account);
 	}
-	feishu_account_leave(account);
+	feishu_account_leave(account, NULL);
 }
 
 /* Redis cannot be told to forget a question: the account stays until it is answered. */

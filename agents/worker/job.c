@@ -71,6 +71,7 @@ static void leave(struct job *job)
 		qg_turn_cancel(job->turn);
 		job->turn = NULL;
 	}
+	complete_leave(job);
 	media_leave(job);
 	desk_leave(job);
 }
@@ -131,6 +132,7 @@ void job_begin(struct qg_worker *worker, struct qg_entry *entry, uint64_t pull_s
 		return; /* no memory: without a beat the entry is taken over, by us or by others */
 	}
 	job->worker = worker;
+	qg_list_init(&job->completions);
 	desk_open(job);
 	media_open(job);
 	job->bot = bot;
@@ -371,15 +373,12 @@ static void name_admins(struct job *job, const struct qg_bot_config *bot)
 	}
 }
 
-static void run_turn(struct job *job)
+void job_run(struct job *job)
 {
 	const struct qg_bot_config *bot = qg_config_bot(job->config, job->entry.bot);
-	if (bot == NULL) {
-		job_give_back(job);
-		return;
-	}
 	const struct qg_adapter *adapter = qg_adapter_find(bot->platform);
 	job->no_drafts = bot->no_drafts;
+	job->early_drafts = adapter != NULL && adapter->can.drafts_everywhere;
 	job->shows_open = adapter != NULL && adapter->can.shows_open;
 	name_admins(job, bot);
 	struct qg_turn_request request = {.loop = job->worker->core->loop,
@@ -401,10 +400,23 @@ static void run_turn(struct job *job)
 	int64_t waited = qg_clock_wall() - job->batch.stored_at[0];
 	qg_metric_observe_us(job->worker->wait_seconds, waited > 0 ? (uint64_t)waited * 1000 : 0);
 	job->started_us = qg_clock_mono_us();
-	job->state = JOB_RUNNING;
 	job->turn = qg_turn_start(&request, &turn_host, job);
 	if (job->turn == NULL) {
 		fail_turn(job, "out of memory");
+	}
+}
+
+/* The turn of the batch, once its messages are complete. */
+static void begin_turn(struct job *job)
+{
+	const struct qg_bot_config *bot = qg_config_bot(job->config, job->entry.bot);
+	if (bot == NULL) {
+		job_give_back(job);
+		return;
+	}
+	job->state = JOB_RUNNING;
+	if (!complete_begin(job, qg_adapter_find(bot->platform))) {
+		job_run(job);
 	}
 }
 
@@ -424,7 +436,7 @@ static void took(void *arg, enum qg_status status, struct qg_batch *batch)
 		*batch = (struct qg_batch){0};
 		qg_log_debug(job->entry.bot, "turn of %s begins, %zu messages, try %u",
 			job->entry.conversation, job->batch.count, job->entry.try);
-		run_turn(job);
+		begin_turn(job);
 	} else if (status == QG_EMPTY) {
 		job_drop(job, "nothing left");
 	} else if (status == QG_STALE) {
@@ -501,6 +513,7 @@ void job_give_back(struct job *job)
 		qg_turn_cancel(job->turn);
 		job->turn = NULL;
 	}
+	complete_leave(job);
 	if (job->state == JOB_HELD) {
 		job->worker->held_count--;
 	}

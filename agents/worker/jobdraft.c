@@ -34,7 +34,8 @@ static void publish(struct job *job)
 			.handle = last->handle,
 			.answers = answers,
 			.sequence = sequence + job->draft_count++ % OF_A_TRY,
-			.text = qg_turn_text(job->turn)};
+			.text = qg_turn_text(job->turn),
+			.early = job->early_drafts};
 		job->draft_flying = true;
 		job->draft_at = qg_clock_mono();
 		job->first_at = job->first_at != 0 ? job->first_at : qg_clock_wall();

@@ -63,10 +63,12 @@ struct job {
 	struct qg_entry entry;
 	struct qg_batch batch;
 	struct qg_turn *turn;
-	struct qg_desk desk;	 /* what its turn asks, under its fence */
-	struct qg_media media;	 /* what its turn asks of pictures and files */
-	struct qg_list readings; /* and has no answer to yet */
-	size_t picture_bytes;	 /* that it was told so far */
+	struct qg_desk desk;	    /* what its turn asks, under its fence */
+	struct qg_media media;	    /* what its turn asks of pictures and files */
+	struct qg_list readings;    /* and has no answer to yet */
+	size_t picture_bytes;	    /* that it was told so far */
+	struct qg_list completions; /* messages that the adapter completes before the turn begins */
+	struct qg_timer *complete_timer; /* NULL: none are, or were */
 	enum job_state state;
 	bool in_flight;	    /* the script of this state was sent and is not answered */
 	bool doomed;	    /* dropped while a script was in flight: goes when that is answered */
@@ -82,8 +84,9 @@ struct job {
 	char *enable, *disable; /* the chat, where an admin said so */
 	char *reason;		/* of a failure */
 	/* drafts */
-	bool no_drafts;	 /* the platform would show none */
-	bool shows_open; /* it shows each message as open until it is answered */
+	bool no_drafts;	   /* the platform would show none */
+	bool early_drafts; /* every gateway shows them, before what is still to be sent */
+	bool shows_open;   /* it shows each message as open until it is answered */
 	struct qg_timer *draft_timer;
 	char *draft_reply;
 	bool draft_waits; /* there is text that no snapshot has shown */
@@ -169,6 +172,8 @@ void job_drop(struct job *job, const char *why);
 struct job *job_find(struct qg_worker *worker, const struct qg_entry *entry);
 /* A dropped job goes once its last script was answered. */
 void job_collect(struct job *job);
+/* Its messages are complete: its turn begins. */
+void job_run(struct job *job);
 
 /* jobdraft.c */
 void job_draft(struct job *job, const char *reply_id);
@@ -188,6 +193,11 @@ void media_open(struct job *job);
 void media_leave(struct job *job);
 /* When all jobs are gone. */
 void media_finish(struct qg_worker *worker);
+
+/* complete.c */
+/* false: there is nothing to wait for. Else job_run() follows from the loop, unless complete_leave() comes first. */
+bool complete_begin(struct job *job, const struct qg_adapter *adapter);
+void complete_leave(struct job *job);
 
 /* media_bot.c */
 struct media_bot {

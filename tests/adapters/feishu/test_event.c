@@ -7,6 +7,7 @@
 #include "support/malloc.h"
 #include "world.h"
 
+#include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/str.h"
 
@@ -111,6 +112,54 @@ START_TEST(test_all)
 }
 END_TEST
 
+static const char *key_in(const struct qg_message *message, const char *member, size_t nth)
+{
+	size_t i;
+	json_t *item;
+	json_array_foreach (message->attachments, i, item) {
+		bool is_image = strcmp(qg_json_str(item, "type", ""), "image") == 0;
+		const char *image = is_image ? qg_json_str(item, "key", NULL)
+					     : qg_json_str(item, "cover", NULL);
+		const char *key = is_image ? NULL : qg_json_str(item, "key", NULL);
+		const char *found = strcmp(member, "image_keys") == 0 ? image : key;
+		if (found && nth-- == 0) {
+			return found;
+		}
+	}
+	return NULL;
+}
+
+/* Each file that the vectors name is there, with the id of its message, by which it is fetched. */
+START_TEST(test_files)
+{
+	static const char *const members[] = {"image_keys", "file_keys"};
+	const json_t *vectors = json_object_get(root, "vectors");
+	unsigned keys = 0;
+	for (size_t i = 0; i < json_array_size(vectors); i++) {
+		const json_t *vector = json_array_get(vectors, i);
+		const json_t *told = json_object_get(vector, "normalized");
+		const char *id = qg_json_str(vector, "id", "") + strlen("plain/");
+		for (size_t m = 0; m < 2; m++) {
+			const json_t *list = json_object_get(told, members[m]);
+			struct qg_message *message = list ? read_vector(id) : NULL;
+			for (size_t k = 0; k < json_array_size(list); k++) {
+				const char *key = json_string_value(json_array_get(list, k));
+				ck_assert_str_eq(key_in(message, members[m], k), key);
+				const json_t *item = json_array_get(message->attachments, 0);
+				ck_assert_str_eq(qg_json_str(item, "message", ""), message->id);
+				ck_assert_int_eq(qg_json_int(item, "duration_ms", 0),
+					strcmp(id, "media-p2p") == 0
+						? 3100
+						: qg_json_int(told, "duration_ms", 0));
+				keys++;
+			}
+			qg_message_destroy(message);
+		}
+	}
+	ck_assert_uint_ge(keys, 9);
+}
+END_TEST
+
 static const struct {
 	const char *id, *text;
 } texts[] = {
@@ -122,11 +171,14 @@ static const struct {
 	{"text-escapes",
 		"第一行\n第二行\t制表 \"引号\" \\反斜杠 </at> <b>x</b> & 🚀👨\u200d👩\u200d👧"},
 	{"post-group",
-		"周报\n进度如下：[看板](https://example.com/board?id=1&x=2)\n\n[SMILE]\n---\n\n"
-		"```PYTHON\nprint(\"hi\")\n\n```"},
+		"周报\n**进度如下：**[看板](https://example.com/board?id=1&x=2)\n\n[SMILE]\n---\n"
+		"```PYTHON\nprint(\"hi\")\n```"},
 	{"post-locale-wrapped", "周报\n进度如下："},
 	{"image-p2p", ""},
-	{"interactive-group", ""},
+	{"interactive-group", "T\nbody [link](https://example.com)[OK]\n---\nfoot"},
+	{"sticker-p2p", "[表情]"},
+	{"merge-forward-p2p", ""},
+	{"unknown-type", ""},
 	{"content-not-json", ""},
 };
 
@@ -149,12 +201,12 @@ static const struct {
 	{"file-traversal-name", 0, "file", "file_v3_00ab_91d3dc27-c364-6d9a-3e43-3847bebc7d3g",
 		"x\uFFFD.txt"},
 	{"audio-p2p", 0, "audio", "file_v3_00ab_ef0f1e64-6348-4c19-83c2-697ff5dbfb0g", NULL},
-	{"media-p2p", 0, "media", "file_v3_00ab_277f6f05-47ad-d34b-0817-43c7eeb17cfg", "*"},
-	{"sticker-p2p", 0, "sticker", "*", NULL},
+	{"media-p2p", 0, "video", "file_v3_00ab_277f6f05-47ad-d34b-0817-43c7eeb17cfg", "a.mp4"},
+	{"text-reply", 0, "quote", "om_x100a6e422b54f812be794b48e811015", NULL},
+	{"text-thread", 0, "quote", "om_x1000a47e02ec0e75b0aeaf883987617", NULL},
 	{"post-group", 0, "image", "img_v3_02ab_4723b007-c047-f1f6-0238-586cadf05eeg", NULL},
-	{"post-group", 1, "media", "file_v3_00ab_73e9b087-5567-f77a-a738-0006a6a79a2g", NULL},
-	{"interactive-group", 0, "interactive", "", NULL},
-	{"merge-forward-p2p", 0, "merge_forward", "", NULL},
+	{"post-group", 1, "video", "file_v3_00ab_73e9b087-5567-f77a-a738-0006a6a79a2g", NULL},
+	{"merge-forward-p2p", 0, "forward", "om_x10057d7febf913511638548c3809e56", NULL},
 	{"unknown-type", 0, "hologram", "", NULL},
 	{"content-not-json", 0, "text", "", NULL},
 };
@@ -226,6 +278,60 @@ static struct qg_message *read_made(const char *type, const char *content, const
 	free(body);
 	return message;
 }
+
+static const struct {
+	const char *type, *content, *text;
+} kinds[] = {
+	{"folder", "{\"file_key\":\"f\",\"file_name\":\"资料\"}", "[文件夹：资料]"},
+	{"share_chat", "{\"chat_id\":\"oc_secret\"}", "[群名片]"},
+	{"share_user", "{\"user_id\":\"ou_secret\"}", "[个人名片]"},
+	{"location", "{\"name\":\"一号楼\",\"longitude\":\"121.4\",\"latitude\":\"31.2\"}",
+		"[位置：一号楼（经度 121.4，纬度 31.2）]"},
+	{"location", "{}", "[位置]"},
+	{"location", "[", "[位置]"},
+	{"todo",
+		"{\"task_id\":\"t\",\"summary\":{\"title\":\"\",\"content\":[[{\"tag\":"
+		"\"text\",\"text\":\"交表\"}]]},\"due_time\":\"1763777777000\"}",
+		"[任务：交表，截止 2025-11-22 10:16]"},
+	{"vote", "{\"topic\":\"吃什么\",\"options\":[\"面\",\"饭\",7]}",
+		"[投票：吃什么；选项：面、饭]"},
+	{"hongbao", "{\"text\":\"[红包]\"}", "[红包]"},
+	{"video_chat", "{\"topic\":\"例\\n会\",\"start_time\":\"1763777777000\"}",
+		"[视频会议：例 会，2025-11-22 10:16]"},
+	{"calendar",
+		"{\"summary\":\"周会\",\"start_time\":\"1763777777\",\"end_time\":"
+		"\"1763781377\"}",
+		"[日程：周会，2025-11-22 10:16 至 2025-11-22 11:16]"},
+	{"general_calendar", "{\"start_time\":7e99}", "[日程]"},
+	{"post",
+		"{\"content\":[[{\"tag\":\"text\",\"text\":\" 重 \",\"style\":[\"bold\","
+		"\"italic\"]},{\"tag\":\"text\",\"text\":\"旧\",\"style\":[\"lineThrough\"]},"
+		"{\"tag\":\"text\",\"text\":\"下\",\"style\":[\"underline\"]},{\"tag\":\"text\","
+		"\"text\":\" \",\"style\":[\"bold\"]},{\"tag\":\"at\",\"user_id\":\"ou_secret\","
+		"\"user_name\":\"李四\"}],[{\"tag\":\"at\",\"user_id\":\"all\"}]]}",
+		"***重*** ~~旧~~<u>下</u> @李四\n@所有人"},
+	{"post",
+		"{\"content\":[[{\"tag\":\"text\",\"text\":\"看\"},{\"tag\":\"code_block\","
+		"\"text\":\"a\\n```\\nb\"}],[{\"tag\":\"text\",\"text\":\"完\"}]]}",
+		"看\n````\na\n```\nb\n````\n完"},
+	{"interactive",
+		"{\"header\":{\"title\":{\"tag\":\"plain_text\",\"content\":\"题\"}},\"body\":{"
+		"\"elements\":[{\"tag\":\"markdown\",\"content\":\"文\"},{\"tag\":\"img\","
+		"\"img_key\":\"k\"},{\"tag\":\"column_set\",\"columns\":[{\"tag\":\"column\","
+		"\"elements\":[{\"tag\":\"button\",\"text\":{\"tag\":\"plain_text\",\"content\":"
+		"\"好\"}}]}]}]}}",
+		"题\n文\n[图片]\n[好]"},
+};
+
+START_TEST(test_kinds)
+{
+	qg_clock_set_zone("Asia/Shanghai");
+	struct qg_message *message = read_made(kinds[_i].type, kinds[_i].content, "[]");
+	ck_assert_str_eq(message->text, kinds[_i].text);
+	ck_assert_ptr_null(message->attachments);
+	qg_message_destroy(message);
+}
+END_TEST
 
 #define OWN_MENTION "{\"key\":\"@_user_1\",\"id\":{\"open_id\":\"" OWN "\"},\"name\":\"小助手\"}"
 
@@ -359,8 +465,9 @@ static bool read_once(void *arg)
 
 START_TEST(test_without_memory)
 {
-	static const char *const ids[] = {
-		"text-group-many-mentions", "post-group", "file-p2p", "unknown-type"};
+	static const char *const ids[] = {"text-group-many-mentions", "post-group", "file-p2p",
+		"unknown-type", "media-p2p", "text-reply", "interactive-group", "merge-forward-p2p",
+		"sticker-p2p"};
 	if (!qg_test_malloc_works()) {
 		return;
 	}
@@ -380,6 +487,8 @@ int main(void)
 	TCase *tests = tcase_create("event");
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_all);
+	tcase_add_test(tests, test_files);
+	tcase_add_loop_test(tests, test_kinds, 0, sizeof(kinds) / sizeof(kinds[0]));
 	tcase_add_loop_test(tests, test_texts, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_loop_test(
 		tests, test_attachments, 0, sizeof(attachments) / sizeof(attachments[0]));

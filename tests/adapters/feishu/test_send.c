@@ -126,6 +126,181 @@ START_TEST(test_uuid)
 }
 END_TEST
 
+/* ---- whom it calls, and what stands under it ---- */
+
+static struct qg_reply *reply_to(const char *handle, enum qg_form form, const char *text)
+{
+	struct qg_reply *reply =
+		fake_host_reply("0123456789abcdef0123456789abcdef", "om_asked", text);
+	free(reply->chat);
+	reply->chat = qg_str_copy("oc_c963141b9d203a4b527f3dc07426565f");
+	reply->handle = qg_str_copy(handle);
+	reply->form = form;
+	return reply;
+}
+
+static enum qg_status send_one(struct qg_reply *reply)
+{
+	size_t before = world.host->sent_count;
+	fake_host_send(world.host, reply);
+	world_wait_sent(&world, before + 1);
+	return world.host->sent[before];
+}
+
+#define SENDER "ou_4624ead94ad27a730e2fec4562dfe2c6"
+
+static struct qg_reply *to_group(enum qg_form form, const char *sender)
+{
+	struct qg_reply *reply = reply_to(ASKED, form, "好的");
+	reply->chat_type = QG_CHAT_GROUP;
+	reply->sender = qg_str_copy(sender);
+	return reply;
+}
+
+static void check_content(const char *expected)
+{
+	json_t *body = body_of(world.asked_count - 1);
+	json_t *content = content_of(body);
+	char *text = qg_json_dump(content);
+	ck_assert_str_eq(text, expected);
+	free(text);
+	json_decref(content);
+	json_decref(body);
+}
+
+#define POST(paragraphs) "{\"zh_cn\":{\"title\":\"\",\"content\":[" paragraphs "]}}"
+#define MD "[{\"tag\":\"md\",\"text\":\"好的\"}]"
+
+START_TEST(test_calls_the_asker)
+{
+	ck_assert_int_eq(send_one(to_group(QG_FORM_RICH, SENDER)), QG_OK);
+	check_content(POST("[{\"tag\":\"at\",\"user_id\":\"" SENDER "\"}]," MD));
+	ck_assert_int_eq(send_one(to_group(QG_FORM_PLAIN, SENDER)), QG_OK);
+	check_content("{\"text\":\"<at user_id=\\\"" SENDER "\\\"></at> 好的\"}");
+	struct qg_reply *second = to_group(QG_FORM_RICH, SENDER);
+	second->part = 1;
+	ck_assert_int_eq(send_one(second), QG_OK);
+	check_content(POST(MD));
+	struct qg_reply *direct = to_group(QG_FORM_RICH, SENDER);
+	direct->chat_type = QG_CHAT_DIRECT;
+	ck_assert_int_eq(send_one(direct), QG_OK);
+	check_content(POST(MD));
+}
+END_TEST
+
+static const char *const nobody[] = {"all", "ou_all\"></at><at user_id=\"all", "on_1", "", NULL};
+
+START_TEST(test_calls_nobody)
+{
+	ck_assert_int_eq(send_one(to_group(QG_FORM_RICH, nobody[_i])), QG_OK);
+	check_content(POST(MD));
+}
+END_TEST
+
+/* The footnote, else the label, under the last text; a file behind it changes nothing. */
+START_TEST(test_line_under)
+{
+	static const char under[] =
+		POST(MD ",[{\"tag\":\"text\",\"style\":[\"italic\"],\"text\":\"AI 生成\"}]");
+	for (unsigned part = 0; part < 3; part++) {
+		struct qg_reply *reply = reply_to(ASKED, QG_FORM_RICH, "好的");
+		reply->label = qg_str_copy("AI 生成");
+		reply->files = json_pack("[{s:s}]", "type", "file");
+		reply->part = part;
+		reply->parts = 3;
+		ck_assert_int_eq(send_one(reply), QG_OK);
+		check_content(part == 1 ? under : POST(MD));
+	}
+	struct qg_reply *reply = reply_to(ASKED, QG_FORM_PLAIN, "好的");
+	reply->label = qg_str_copy("AI 生成");
+	reply->footnote = qg_str_copy("AI 生成 · ¥0.01 @all");
+	ck_assert_int_eq(send_one(reply), QG_OK);
+	check_content("{\"text\":\"好的\\n\\nAI 生成 · ¥0.01 ＠all\"}");
+}
+END_TEST
+
+START_TEST(test_silent)
+{
+	struct qg_reply *reply = reply_to(ASKED, QG_FORM_RICH, "");
+	reply->silent = true;
+	ck_assert_int_eq(send_one(reply), QG_OK);
+	ck_assert_uint_eq(world.asked_count, 0);
+}
+END_TEST
+
+/* ---- refusals that another request gets round ---- */
+
+START_TEST(test_withdrawn)
+{
+	static const char *const gone[] = {"{\"code\":230011,\"msg\":\"recalled\"}",
+		"{\"code\":231003,\"msg\":\"not found\"}", "{\"code\":230110,\"msg\":\"deleted\"}"};
+	world_answer(&world, 400, NULL, gone[_i]);
+	ck_assert_int_eq(send_one(reply_to(ASKED, QG_FORM_RICH, "x")), QG_OK);
+	ck_assert_uint_eq(world.asked_count, 1);
+	/* who asked another question still wants to hear */
+	world_answer(&world, 400, NULL, gone[_i]);
+	struct qg_reply *reply = reply_to(ASKED, QG_FORM_RICH, "x");
+	json_array_append_new(reply->answers, json_string("om_2"));
+	ck_assert_int_eq(send_one(reply), QG_UNSUPPORTED);
+}
+END_TEST
+
+static void check_same_uuid(size_t one, size_t other)
+{
+	json_t *first = body_of(one);
+	json_t *second = body_of(other);
+	ck_assert_str_eq(qg_json_str(first, "uuid", "1"), qg_json_str(second, "uuid", "2"));
+	json_decref(first);
+	json_decref(second);
+}
+
+/* Apps of personal accounts may only answer. */
+START_TEST(test_only_answers)
+{
+	static const char refused[] = "{\"code\":230101,\"msg\":\"unavailable\"}";
+	world_answer(&world, 400, NULL, refused);
+	ck_assert_int_eq(send_one(reply_to(ASKED, QG_FORM_APART, "x")), QG_OK);
+	ck_assert_uint_eq(world.asked_count, 2);
+	ck_assert_str_eq(world.asked[0].path, CREATE_PATH);
+	ck_assert_str_eq(world.asked[1].path, REPLY_PATH);
+	check_same_uuid(0, 1);
+	world_answer(&world, 400, NULL, refused); /* nothing to answer */
+	ck_assert_int_eq(send_one(reply_to(NULL, QG_FORM_RICH, "x")), QG_DENIED);
+	world_answer(&world, 400, NULL, refused); /* no third time */
+	world_answer(&world, 400, NULL, refused);
+	ck_assert_int_eq(send_one(reply_to(ASKED, QG_FORM_PLAIN, "x")), QG_DENIED);
+	ck_assert_uint_eq(world.asked_count, 5);
+}
+END_TEST
+
+/* What the platform refuses for its words becomes a sentence of the bot's own, which no model made. */
+START_TEST(test_refused_words)
+{
+	static const char refused[] = "{\"code\":230028,\"msg\":\"leak\"}";
+	world.host->has_words = true;
+	world_answer(&world, 400, NULL, refused);
+	struct qg_reply *reply = reply_to(ASKED, QG_FORM_RICH, "x");
+	reply->label = qg_str_copy("AI 生成");
+	ck_assert_int_eq(send_one(reply), QG_OK);
+	check_content(POST("[{\"tag\":\"md\",\"text\":\"content_refused\"}]"));
+	check_same_uuid(0, 1);
+	world_answer(&world, 400, NULL, refused); /* that one too */
+	world_answer(&world, 400, NULL, refused);
+	ck_assert_int_eq(send_one(reply_to(ASKED, QG_FORM_RICH, "x")), QG_DENIED);
+}
+END_TEST
+
+/* The bot was removed and nobody told it: what waits for that group is dropped. */
+START_TEST(test_left)
+{
+	world_answer(&world, 400, NULL, "{\"code\":230002,\"msg\":\"out of the chat\"}");
+	ck_assert_int_eq(send_one(to_group(QG_FORM_RICH, SENDER)), QG_NOT_FOUND);
+	ck_assert_uint_eq(world.host->errand_count, 1);
+	ck_assert_int_eq(world.host->errands[0].kind, FAKE_LEFT);
+	ck_assert_str_eq(world.host->errands[0].chat, "oc_c963141b9d203a4b527f3dc07426565f");
+}
+END_TEST
+
 /* ---- answers ---- */
 
 static const struct {
@@ -166,10 +341,13 @@ static void check_error(const json_t *vector)
 		return;
 	}
 	char *body = qg_json_dump(json_object_get(answer, "body"));
-	world.script_count = world.script_at = 0;
+	world_close(&world); /* a refusal for rate holds the calls after it */
+	world_open(&world, SECURE);
 	world_answer(&world, (int)qg_json_int(answer, "status", 0),
 		qg_json_str(headers, "x-ogw-ratelimit-reset", NULL), body);
-	enum qg_status status = world_send(&world, QG_FORM_RICH, ASKED, "x");
+	struct qg_reply *reply = reply_to("om_1", QG_FORM_RICH, "x");
+	json_array_append_new(reply->answers, json_string("om_2")); /* two questions */
+	enum qg_status status = send_one(reply);
 	ck_assert_msg(status == expected, "%s: %s", id, qg_status_name(status));
 	int64_t wait = qg_json_int(required, "wait_s", expected == QG_BUSY ? 1 : 0) * 1000;
 	unsigned given = world.host->retry_ms[world.host->sent_count - 1];
@@ -202,7 +380,8 @@ static const struct {
 	const char *body;
 	enum qg_status status;
 } answers[] = {
-	{200, "{\"code\":230110,\"msg\":\"deleted\"}", QG_UNSUPPORTED},
+	{200, "{\"code\":230019,\"msg\":\"no topic\"}", QG_UNSUPPORTED},
+	{200, "{\"code\":99992361,\"msg\":\"cross app\"}", QG_DENIED},
 	{200, "{\"code\":99991401,\"msg\":\"ip\"}", QG_DENIED},
 	{200, "{\"code\":232009,\"msg\":\"gone\"}", QG_NOT_FOUND},
 	{400, "{\"code\":4711,\"msg\":\"new\"}", QG_UNSUPPORTED},
@@ -405,8 +584,8 @@ START_TEST(test_probe)
 	world.info_answer = "{\"code\":99991672,\"msg\":\"scopes: [im:message]\"}";
 	probe();
 	ck_assert_int_eq(probed, QG_DENIED);
-	ck_assert_ptr_nonnull(strstr(probe_words, "权限管理"));
-	ck_assert_ptr_nonnull(strstr(probe_words, "im:message"));
+	ck_assert_ptr_nonnull(strstr(probe_words, "缺少权限 im:message"));
+	ck_assert_ptr_nonnull(strstr(probe_words, "/auth?q=im:message&"));
 	world.info_answer = "{\"code\":0,\"bot\":{\"open_id\":\"ou_1\",\"activate_status\":1}}";
 	probe();
 	ck_assert_int_eq(probed, QG_DENIED);
@@ -438,6 +617,14 @@ int main(void)
 	tcase_add_test(tests, test_new_message);
 	tcase_add_test(tests, test_to_person);
 	tcase_add_test(tests, test_uuid);
+	tcase_add_test(tests, test_calls_the_asker);
+	tcase_add_loop_test(tests, test_calls_nobody, 0, sizeof(nobody) / sizeof(nobody[0]));
+	tcase_add_test(tests, test_line_under);
+	tcase_add_test(tests, test_silent);
+	tcase_add_loop_test(tests, test_withdrawn, 0, 3);
+	tcase_add_test(tests, test_only_answers);
+	tcase_add_test(tests, test_refused_words);
+	tcase_add_test(tests, test_left);
 	tcase_add_test(tests, test_errors);
 	tcase_add_loop_test(tests, test_answers, 0, sizeof(answers) / sizeof(answers[0]));
 	tcase_add_test(tests, test_token_refused);

@@ -11,7 +11,9 @@
 #include "qg/str.h"
 
 #define HOOK "/hook/xiaoman"
-#define SENT "{\"code\":0,\"msg\":\"success\",\"data\":{\"message_id\":\"om_new\"}}"
+#define SENT                                                                                       \
+	"{\"code\":0,\"msg\":\"success\",\"data\":{\"message_id\":\"om_new\",\"card_id\":"         \
+	"\"7500034761341082566\"}}"
 
 /* ---- the platform ---- */
 
@@ -81,13 +83,26 @@ static void platform(void *arg, struct qg_http_exchange *x)
 	if (answer->reset) {
 		qg_http_add_header(x, "x-ogw-ratelimit-reset", answer->reset);
 	}
-	answer_text(x, answer->http, answer->body);
+	if (answer->disposition) {
+		qg_http_add_header(x, "Content-Disposition", answer->disposition);
+	}
+	size_t size = answer->size > 0 ? answer->size : strlen(answer->body);
+	const char *type = answer->size > 0 ? "application/octet-stream" : "application/json";
+	qg_http_answer(x, answer->http, type, answer->body, size);
 }
 
 void world_answer(struct world *world, int http, const char *reset, const char *body)
 {
 	ck_assert_uint_lt(world->script_count, SCRIPT_MAX);
-	world->script[world->script_count++] = (struct answer){http, reset, body};
+	world->script[world->script_count++] =
+		(struct answer){.http = http, .reset = reset, .body = body};
+}
+
+void world_answer_file(struct world *world, const char *disposition, const char *data, size_t size)
+{
+	ck_assert_uint_lt(world->script_count, SCRIPT_MAX);
+	world->script[world->script_count++] = (struct answer){
+		.http = 200, .body = data, .disposition = disposition, .size = size};
 }
 
 /* ---- the bot ---- */
@@ -124,10 +139,10 @@ static bool is_set(void *arg)
 
 static struct qg_redis *connect_redis(struct qg_loop *loop, const char *url)
 {
-	static const struct qg_redis_script *const none[] = {NULL};
 	static bool up;
 	char error[128];
-	struct qg_redis_options set = {.url = url, .scripts = none, .changed = changed, .arg = &up};
+	struct qg_redis_options set = {
+		.url = url, .scripts = qg_adapter_scripts, .changed = changed, .arg = &up};
 	up = false;
 	struct qg_redis *redis = qg_redis_create(loop, &set, error);
 	ck_assert_msg(redis != NULL, "%s", error);
@@ -151,9 +166,10 @@ void world_open_with(struct world *world, const char *more, const char *redis_ur
 	world->platform = serve(world, platform);
 	char options[1024];
 	bool has_id = strstr(more, "app_id:") != NULL;
-	snprintf(options, sizeof(options),
-		"%sapp_secret: s3cret\ntransport: webhook\napi_base: 'http://%s'\n%s",
-		has_id ? "" : "app_id: " APP "\n", qg_http_server_address(world->platform), more);
+	bool has_transport = strstr(more, "transport:") != NULL;
+	snprintf(options, sizeof(options), "%s%sapp_secret: s3cret\napi_base: 'http://%s'\n%s",
+		has_id ? "" : "app_id: " APP "\n", has_transport ? "" : "transport: webhook\n",
+		qg_http_server_address(world->platform), more);
 	world->host = fake_host_create_with(world->loop, qg_adapter_find("feishu"), options,
 		world->redis, redis_url, world->client);
 	ck_assert_str_eq(world->host->problems, "");
@@ -182,14 +198,14 @@ void world_close(struct world *world)
 	free(world->answered);
 }
 
-static struct feishu_core *core_of(const struct world *world)
+struct feishu_core *world_core(const struct world *world)
 {
 	return *(struct feishu_core **)world->host->bot.state;
 }
 
 static bool is_known(void *arg)
 {
-	return core_of(arg)->account->own.open_id != NULL;
+	return world_core(arg)->account->own.open_id != NULL;
 }
 
 void world_start(struct world *world)

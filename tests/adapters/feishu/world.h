@@ -20,6 +20,8 @@ struct answer { /* what it says to a call, in order */
 	int http;
 	const char *reset; /* of x-ogw-ratelimit-reset, or NULL */
 	const char *body;
+	const char *disposition; /* of a file: Content-Disposition, or NULL */
+	size_t size;		 /* of a file's body; 0: as long as the string is */
 };
 
 struct world {
@@ -59,6 +61,10 @@ void world_begin_post(struct world *world, const char *method, const char *const
 int world_post(struct world *world, const char *method, const char *const *headers,
 	const char *body, size_t size);
 void world_answer(struct world *world, int http, const char *reset, const char *body);
+/* A file; disposition: its header, or NULL. */
+void world_answer_file(struct world *world, const char *disposition, const char *data, size_t size);
+/* The core of its bot. */
+struct feishu_core *world_core(const struct world *world);
 /* Sends a reply and waits for its result. form and handle as given. */
 enum qg_status world_send(
 	struct world *world, enum qg_form form, const char *handle, const char *text);

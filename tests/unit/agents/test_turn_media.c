@@ -249,6 +249,9 @@ START_TEST(what_nobody_looks_at)
 	fake_media_attach(&media, "video", &(struct fake_file){.name = "v"});
 	world_say(&world, "", NULL);
 	ck_assert_str_eq(world.text, "这种消息我还看不懂，请用文字发给我。");
+	fake_media_attach(&media, "audio", &(struct fake_file){.name = "a"});
+	world_say(&world, "", NULL);
+	ck_has(world.text, "语音我还听不懂，请打字发给我。");
 	ck_assert_uint_eq(media.asked, 0);
 	world.media = NULL;
 	fake_media_attach(&media, "file", &contract);

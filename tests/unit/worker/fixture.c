@@ -294,8 +294,9 @@ static bool is_stored(void *arg)
 	return ((const struct stored *)arg)->came;
 }
 
+/* Takes attachments. */
 static void store_message(const char *bot, const char *chat, const char *id, const char *text,
-	const char *handle)
+	const char *handle, json_t *attachments)
 {
 	struct stored answer = {0};
 	struct qg_message *message = qg_message_create();
@@ -306,6 +307,7 @@ static void store_message(const char *bot, const char *chat, const char *id, con
 	message->text = qg_str_copy(text);
 	message->handle = qg_str_copy(handle);
 	message->mentions_bot = true;
+	message->attachments = attachments;
 	struct qg_ingest ingest = {.bot = bot,
 		.conversation = name,
 		.message = message,
@@ -321,12 +323,17 @@ static void store_message(const char *bot, const char *chat, const char *id, con
 
 void store(const char *bot, const char *chat, const char *id, const char *text)
 {
-	store_message(bot, chat, id, text, NULL);
+	store_message(bot, chat, id, text, NULL, NULL);
 }
 
 void store_handled(const char *bot, const char *chat, const char *id, const char *handle)
 {
-	store_message(bot, chat, id, "hello", handle);
+	store_message(bot, chat, id, "hello", handle, NULL);
+}
+
+void store_attached(const char *bot, const char *chat, const char *id, json_t *attachments)
+{
+	store_message(bot, chat, id, "hello", NULL, attachments);
 }
 
 struct qg_queue *queue_as(const char *consumer)

@@ -53,6 +53,8 @@ void clock_move(int64_t wall_ms, uint64_t mono_ms);
 void store(const char *bot, const char *chat, const char *id, const char *text);
 /* The same with a handle; of the sender that all are of. */
 void store_handled(const char *bot, const char *chat, const char *id, const char *handle);
+/* The same with attachments, which it takes. */
+void store_attached(const char *bot, const char *chat, const char *id, json_t *attachments);
 /* Another consumer's view of the queue, on the feeder's connection. */
 struct qg_queue *queue_as(const char *consumer);
 

@@ -61,7 +61,9 @@ struct qg_role *qg_role_take(struct qg_role *role)
 	return role;
 }
 
-void qg_roles_rest(void) {}
+void qg_roles_rest(void)
+{
+}
 
 void qg_role_release(struct qg_role *role)
 {
@@ -136,6 +138,11 @@ static void note(struct turn *noted, const struct qg_turn_request *request)
 		size_t used = strlen(noted->messages);
 		snprintf(noted->messages + used, sizeof(noted->messages) - used, "%s%s",
 			i > 0 ? " " : "", request->messages[i]->id);
+		const char *quote = request->messages[i]->quote;
+		used = strlen(noted->quotes);
+		snprintf(noted->quotes + used, sizeof(noted->quotes) - used, "%s",
+			quote != NULL ? quote : "");
+		noted->attachments += json_array_size(request->messages[i]->attachments);
 	}
 	noted->failures = request->failures;
 	noted->desk = request->desk;

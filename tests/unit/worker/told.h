@@ -6,13 +6,15 @@
 
 struct turn {
 	char conversation[64], messages[256]; /* their ids */
+	char quotes[64];		      /* of its messages */
+	size_t attachments;
 	unsigned failures;
 	bool live, cancelled;
 	bool enabled, admin;  /* the chat; the sender of the last message */
 	struct qg_desk *desk; /* while it lives */
 	struct qg_media *media;
-	unsigned beside;      /* others that were live when it began */
-	bool beside_named;    /* one of them in a chat whose name begins with "bad" */
+	unsigned beside;   /* others that were live when it began */
+	bool beside_named; /* one of them in a chat whose name begins with "bad" */
 	struct qg_turn *handle;
 };
 
