@@ -43,7 +43,7 @@ is_installed() {
 
 packages="gcc libc6-dev pkg-config meson ninja-build python3 libev-dev libhiredis-dev libhttp-parser-dev libcurl4-openssl-dev
 	libjansson-dev libyaml-dev libsqlite3-dev libssl-dev libwebsockets-dev libwebsockets-evlib-ev libarchive-dev
-	libexpat1-dev libseccomp-dev libqrencode-dev poppler-utils poppler-data redis-server tzdata ca-certificates"
+	libexpat1-dev libseccomp-dev libqrencode-dev libprotobuf-c-dev protobuf-c-compiler poppler-utils poppler-data redis-server tzdata ca-certificates"
 missing=
 for package in $packages; do
 	is_installed "$package" || missing="$missing $package"

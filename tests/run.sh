@@ -74,7 +74,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
 else
 	install gcc libc6-dev pkg-config meson ninja-build python3 libev-dev libhiredis-dev libhttp-parser-dev libcurl4-openssl-dev \
 		libjansson-dev libyaml-dev libsqlite3-dev libssl-dev libwebsockets-dev libwebsockets-evlib-ev \
-		libarchive-dev libexpat1-dev libseccomp-dev libqrencode-dev poppler-utils poppler-data ca-certificates openssl check \
+		libarchive-dev libexpat1-dev libseccomp-dev libqrencode-dev libprotobuf-c-dev protobuf-c-compiler poppler-utils poppler-data ca-certificates openssl check \
 		redis-server redis-tools procps ||
 		{ tail -n 20 "$out/apt.log"; echo "cannot install what the build needs"; count 0 1; finish; }
 fi

@@ -172,9 +172,10 @@ static bool has_one(const char *const *keys, const json_t *options)
 }
 
 /* Some keys may each be left empty, but not all of them: said now, not when the whole interview is over. */
-static void demand_one(const struct qg_adapter *adapter, json_t *options, struct qg_strings *wrong)
+static void demand_one(const struct qg_adapter *adapter, const char *transport, json_t *options,
+	struct qg_strings *wrong)
 {
-	const char *const *keys = qg_cli_one_of(adapter->name);
+	const char *const *keys = qg_cli_one_of(adapter->name, transport);
 	while (keys && !has_one(keys, options)) {
 		if (!isatty(STDIN_FILENO) || feof(stdin)) {
 			qg_cli_note(wrong,
@@ -196,11 +197,7 @@ void qg_cli_credentials(const struct qg_adapter *adapter, struct qg_strings *giv
 	const struct qg_strings *again, json_t *options, struct qg_strings *wrong)
 {
 	take_given(adapter, given, options, wrong);
-	const char *transport = qg_cli_transport(adapter->name);
-	if (transport && !json_object_get(options, "transport")) {
-		json_object_set_new(options, "transport", json_string(transport));
-	}
-	transport = json_string_value(json_object_get(options, "transport"));
+	const char *transport = json_string_value(json_object_get(options, "transport"));
 	for (const struct qg_option *row = adapter->options; row && row->name; row++) {
 		enum qg_cli_wish wish = qg_cli_wish(adapter->name, transport, row);
 		/* without a terminal a secret is a line of its own, other things that may be absent are none */
@@ -211,7 +208,7 @@ void qg_cli_credentials(const struct qg_adapter *adapter, struct qg_strings *giv
 			ask(row, wish == QG_CLI_NEEDED, options, wrong);
 		}
 	}
-	demand_one(adapter, options, wrong);
+	demand_one(adapter, transport, options, wrong);
 }
 
 /* ---- kept ---- */

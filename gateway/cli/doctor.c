@@ -18,7 +18,7 @@ void qg_doctor_note(
 	struct qg_doctor *doctor, enum qg_grade grade, const char *about, const char *format, ...)
 {
 	static const char *const names[] = {"ok", "warn", "fail"};
-	char words[1024];
+	char words[1536];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);
@@ -152,13 +152,14 @@ const struct qg_verb qg_cli_doctor = {"doctor", "[--data] [--probe] [--models]",
 	"1。服务开着停着都能"
 	"用。\n"
 	"--data    每个机器人的数据存在哪里、保存多久、发给谁\n"
-	"--probe   长连接的机器人也直接问平台：会短暂顶掉正在运行的服务的连接\n"
+	"--probe   企业微信长连接的机器人也直接问平台：会短暂顶掉正在运行的服务的连接\n"
 	"--models  每个模型真的问一句（一个 token，会花一点钱并记账）；平时只列模型，不花钱\n\n"
 	"A line a finding, ok, warn or fail, with what to do; exit 1 if anything failed. Works "
 	"with the "
-	"server\nrunning or stopped. A long connection is not asked for while a server holds it: "
-	"the "
-	"server says whether it\nis up. --data: where each bot's data goes. --models asks each "
+	"server\nrunning or stopped. Whether a long connection is up says the server that holds "
+	"it; "
+	"WeCom, which\nwould give it to whoever asks, is not asked meanwhile, but with --probe. "
+	"--data: where each bot's data goes. --models asks each "
 	"model for "
 	"one token, at its price.\n",
 	run};

@@ -17,7 +17,9 @@
 static const struct page {
 	const char *platform, *console;
 } pages[] = {
-	{"feishu", "open.feishu.cn/app →「凭证与基础信息」"},
+	{"feishu", "open.feishu.cn/app（Lark：open.larksuite.com/app）→ "
+		   "该应用 →「凭证与基础信息」、「事件与回调」"},
+	{"feishu-hook", "群设置 → 群机器人"},
 	{"wecom", "企业微信管理后台 →「管理工具」→「智能机器人」→ API 模式"},
 	{"wecom-hook", "群设置 →「消息推送」"},
 	{"dingtalk", "open-dev.dingtalk.com → 该应用 →「凭证与基础信息」"},
@@ -73,6 +75,8 @@ static void say_probe(struct qg_doctor *doctor, const struct qg_bot_config *bot,
 	if (probe->status == QG_OK) {
 		qg_doctor_note(doctor, QG_GRADE_OK, about, "凭据有效 · credentials work: %s",
 			probe->words);
+	} else if (probe->status == QG_NOT_FOUND) {
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "凭据有效，但%s", probe->words);
 	} else if (speaks && refused) {
 		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "凭据没通过（填在 %s）：%s", bot->file,
 			probe->words);
@@ -144,7 +148,7 @@ static void say_down(struct qg_doctor *doctor, const struct qg_bot_config *bot, 
 		console_of(bot->platform));
 }
 
-/* The server has the link, and a question of ours would take it away: it is asked instead. */
+/* The server has the link: nobody else knows whether it is up. */
 static void ask_server(struct qg_doctor *doctor, const struct qg_bot_config *bot, const char *about)
 {
 	switch (qg_judge_link(doctor->metrics, doctor->ready, bot->name)) {
@@ -236,9 +240,11 @@ void qg_doctor_bots(struct qg_doctor *doctor)
 			return;
 		}
 		check_role(doctor, bot, about);
-		if (doctor->running && !doctor->probe && qg_cli_dials(bot)) {
+		bool has_server = doctor->running && !doctor->probe && qg_cli_dials(bot);
+		if (has_server) {
 			ask_server(doctor, bot, about);
-		} else {
+		}
+		if (!has_server || !qg_cli_probe_kicks(bot)) {
 			ask_platform(doctor, bot, about);
 		}
 		if (doctor->metrics && has_hook(bot)) {

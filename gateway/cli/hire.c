@@ -158,15 +158,6 @@ static int open_template(struct hiring *hiring, const struct qg_tree **interview
 	return QG_CLI_DONE;
 }
 
-static void say_steps(FILE *to, const json_t *steps)
-{
-	size_t i;
-	json_t *step;
-	json_array_foreach (steps, i, step) {
-		fprintf(to, "  %zu. %s\n", i + 1, json_string_value(step));
-	}
-}
-
 static int say_wrong(const struct hiring *hiring, const struct qg_strings *wrong)
 {
 	struct qg_buf all;
@@ -199,16 +190,16 @@ static int question(struct hiring *hiring, struct qg_strings *given, const struc
 	return code;
 }
 
-/* Of what is written, or was given and is not yet read; NULL: the platform's own. */
-static const char *transport_of(const struct hiring *hiring, const struct qg_strings *given)
+/* NULL: the platform's own. */
+static const char *given_transport(const struct qg_strings *given)
 {
 	static const char key[] = "transport=";
-	for (size_t i = 0; given && i < given->count; i++) {
+	for (size_t i = 0; i < given->count; i++) {
 		if (qg_str_starts_with(given->items[i], key)) {
 			return given->items[i] + strlen(key);
 		}
 	}
-	return json_string_value(json_object_get(hiring->options, "transport"));
+	return NULL;
 }
 
 static int ask_all(struct hiring *hiring, struct qg_strings *given)
@@ -220,9 +211,9 @@ static int ask_all(struct hiring *hiring, struct qg_strings *given)
 	}
 	bool made = qg_cli_create_account(hiring->cli, hiring->platform, given, hiring->options);
 	json_t *steps = !made && isatty(STDIN_FILENO)
-				? qg_cli_steps_before(hiring->platform, transport_of(hiring, given))
+				? qg_cli_steps_before(hiring->platform, given_transport(given))
 				: NULL;
-	say_steps(stderr, steps);
+	qg_cli_say_steps(stderr, steps);
 	json_decref(steps);
 	return question(hiring, given, NULL);
 }
@@ -275,131 +266,6 @@ static int validate(struct hiring *hiring, const char *path)
 	return ok ? QG_CLI_DONE : qg_cli_say(hiring->cli, QG_CLI_WRONG, "nothing was hired");
 }
 
-static int print_next(const struct hiring *hiring, const char *path,
-	const struct qg_welcome *welcome, json_t *steps)
-{
-	json_t *models = json_array();
-	for (size_t i = 0; i < hiring->models.count; i++) {
-		json_array_append_new(models, json_string(hiring->models.items[i]));
-	}
-	json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:o}", "bot", hiring->name, "template",
-		hiring->template_id, "platform", hiring->platform, "file", path, "models", models);
-	if (all && welcome) {
-		const char *transport = transport_of(hiring, NULL);
-		char *hook = qg_cli_has_hook(hiring->platform, transport)
-				     ? qg_str_printf("/hook/%s", hiring->name)
-				     : NULL;
-		char *say = *welcome->code ? qg_str_printf("/绑定 %s", welcome->code) : NULL;
-		json_t *before = qg_cli_steps_before(hiring->platform, transport);
-		json_t *more = json_pack("{s:s?, s:s?, s:s?, s:I, s:o?, s:O?}", "webhook", hook,
-			"code", *welcome->code ? welcome->code : NULL, "say", say, "code_until",
-			(json_int_t)welcome->until, "steps_before", before, "steps", steps);
-		json_t *probe = welcome->probed
-					? json_pack("{s:b, s:s}", "ok", welcome->probe == QG_OK,
-						  "words", welcome->words)
-					: json_null();
-		json_object_update(all, more);
-		json_object_set_new(all, "probe", probe);
-		json_decref(more);
-		free(hook);
-		free(say);
-	}
-	return qg_cli_print_json(all);
-}
-
-/* The first steps on a platform that has a console. */
-static void say_welcome(
-	const struct hiring *hiring, const struct qg_welcome *welcome, const json_t *steps)
-{
-	const char *name = hiring->name;
-	bool refused = welcome->probe == QG_DENIED || welcome->probe == QG_INVALID;
-	if (welcome->probed && welcome->probe == QG_OK) {
-		printf("凭据有效 the credentials work: %s\n", welcome->words);
-	} else if (welcome->probed) {
-		printf("%s: %s\n  需要改的话 to change them: bots.d/%s.yaml, secrets/\n",
-			refused ? "平台没有接受这些凭据 the platform did not accept the credentials"
-				: "没能向平台核对凭据 the platform could not be asked",
-			welcome->words, name);
-	} else if (welcome->running &&
-		   !qg_cli_has_hook(hiring->platform, transport_of(hiring, NULL))) {
-		puts("正在运行的服务会自己连上它 the server that runs opens its link: qungong "
-		     "doctor");
-	}
-	if (qg_cli_has_hook(hiring->platform, transport_of(hiring, NULL))) {
-		printf("回调地址 webhook: /hook/%s（服务监听 listening on %s）\n", name,
-			hiring->config->listen);
-	}
-	if (json_array_size(steps) > 0) {
-		puts("在平台的开发者后台 in the platform's console:");
-		say_steps(stdout, steps);
-	}
-	if (*welcome->code) {
-		qg_cli_say_code(welcome);
-		printf("过期了用 expired? qungong bind %s\n", name);
-	}
-}
-
-static void say_models(const struct hiring *hiring)
-{
-	if (hiring->models.count == 0) {
-		return;
-	}
-	fputs("用的模型 models: ", stdout);
-	for (size_t i = 0; i < hiring->models.count; i++) {
-		printf("%s%s", i > 0 ? " → " : "", hiring->models.items[i]);
-	}
-	printf("（前面的答不了才问后面的；问题会发给它们，要改就改 bots.d/%s.yaml 里的 models，写 "
-	       "[] "
-	       "就只查问答和手册。asked in this order; `models: []` in its file for none）\n",
-		hiring->name);
-}
-
-static void say_next(const struct hiring *hiring, const char *path,
-	const struct qg_welcome *welcome, const json_t *steps)
-{
-	const struct qg_config *config = hiring->config;
-	printf("\n%s 已写入 %s\n", hiring->name, path);
-	say_models(hiring);
-	printf("下一步 next:\n"
-	       "  qungong test %s      先考一考它 its golden questions\n"
-	       "  qungong chat %s      在终端里聊 talk to it here\n"
-	       "  qungong run          启动；已在运行的服务会自动发现它 a running server notices "
-	       "by itself\n",
-		hiring->name, hiring->name);
-	if (welcome) {
-		say_welcome(hiring, welcome, steps);
-	} else {
-		printf("  http://%s/chat/%s      网页工作群，令牌在 the token is in "
-		       "%s/admin.token\n",
-			config->admin_listen, hiring->name, config->data_dir);
-	}
-}
-
-/* Whoever may write on the web has the admin token: there nobody has to be bound. */
-static int show_next(struct hiring *hiring, const char *path)
-{
-	bool web = strcmp(hiring->platform, "web") == 0;
-	struct qg_welcome welcome;
-	const char *transport = transport_of(hiring, NULL);
-	json_t *steps = web ? NULL : qg_cli_steps_after(hiring->platform, transport, hiring->name);
-	if (!web) {
-		qg_cli_welcome(hiring->cli, hiring->config, hiring->name, true, &welcome);
-	}
-	int code = QG_CLI_DONE;
-	if (hiring->cli->json) {
-		code = print_next(hiring, path, web ? NULL : &welcome, steps);
-	} else {
-		say_next(hiring, path, web ? NULL : &welcome, steps);
-		if (!web && qg_cli_hears(hiring->platform)) {
-			qg_cli_wait_for_word(hiring->cli, hiring->config, hiring->name,
-				json_string_value(
-					json_object_get(hiring->options, "display_name")));
-		}
-	}
-	json_decref(steps);
-	return code;
-}
-
 static int try_hire(struct hiring *hiring)
 {
 	struct qg_new_bot bot = {hiring->name, hiring->template_id, hiring->platform,
@@ -419,7 +285,8 @@ static int try_hire(struct hiring *hiring)
 	if (code != QG_CLI_DONE) {
 		take_back(hiring);
 	} else {
-		code = show_next(hiring, path);
+		const struct qg_hired hired = {hiring->cli, hiring->config, &bot, path};
+		code = qg_cli_show_hired(&hired);
 	}
 	json_decref(bot.options);
 	free(path);
@@ -532,19 +399,20 @@ const struct qg_verb qg_cli_hire = {"hire",
 	"选模板、回答几个问题，写出 bots.d/NAME.yaml；已有的文件不会被覆盖。\n"
 	"--name      代号，用在网址和日志里，默认与模板同名\n"
 	"--platform  默认 "
-	"web：浏览器里的工作群；wecom：企业微信智能机器人；dingtalk：钉钉应用机器人：\n            "
-	"这两个在终端扫码创建，或手工填凭据；wecom-hook、dingtalk-hook：群机器人，只发不收；\n  "
-	"          feishu：飞书群。密钥存入 secrets/\n"
+	"web：浏览器里的工作群；wecom：企业微信智能机器人；dingtalk：钉钉应用机器人；\n"
+	"            feishu：飞书（Lark）应用机器人；这三个在终端扫码创建，或手工填凭据；\n"
+	"            wecom-hook、dingtalk-hook、feishu-hook：群机器人，只发不收。密钥存入 "
+	"secrets/\n"
 	"--answers   KEY=VALUE，可重复，代替提问；没有终端时用它。密钥只收 "
 	"KEY=file:路径，或从标准输入读\n"
-	"最后打印一个六位绑定码：15 分钟内谁在单聊里把它发给机器人，谁就是管理员；过期了用 qungong "
-	"bind "
-	"再要一个。\nqungong.yaml 里的模型按顺序写进它的 models（境外的除外）。\n\n"
-	"--platform is web (the default), wecom or dingtalk (made by scanning a code, or by hand), "
-	"feishu,\nwecom-hook or dingtalk-hook (a group's robot, which only speaks).\n"
+	"最后打印一个六位绑定码：15 分钟内谁在单聊里把它发给机器人，谁就是管理员；过期了用 "
+	"qungong bind 再要一个。\nqungong.yaml 里的模型按顺序写进它的 models（境外的除外）。\n\n"
+	"--platform is web (the default), wecom, dingtalk or feishu (made by scanning a code, or "
+	"by "
+	"hand),\nwecom-hook, dingtalk-hook or feishu-hook (a group's robot, which only speaks).\n"
 	"Writes bots.d/NAME.yaml and never over one that is there. --answers stands in for the "
 	"questions; a\nsecret is read from standard input, or named as KEY=file:PATH. Ends with a "
 	"code: who sends it to the\nbot in a direct chat within 15 minutes becomes its admin; "
-	"`qungong bind` "
-	"makes another. The endpoints of\nqungong.yaml (but those abroad) become its models.\n",
+	"`qungong bind` makes another. The endpoints of\nqungong.yaml (but those abroad) become "
+	"its models.\n",
 	run};

@@ -3,6 +3,7 @@
 #define QG_GATEWAY_CLI_HIRE_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "cli.h"
 
@@ -45,7 +46,7 @@ struct qg_welcome {
 	bool running; /* a server is: it opens the link itself, and a question would take it away */
 	bool probed;
 	enum qg_status probe;
-	char words[512]; /* of the probe */
+	char words[1024]; /* of the probe */
 };
 /* Offers a code by which somebody becomes admin (an earlier one ends), and, if it probes, asks the platform whether
  * the credentials work. */
@@ -67,8 +68,6 @@ void qg_cli_wait_for_word(const struct qg_cli *cli, const struct qg_config *conf
  * reference; NULL for a platform without. transport: as given, NULL for the platform's usual one. */
 json_t *qg_cli_steps_before(const char *platform, const char *transport);
 json_t *qg_cli_steps_after(const char *platform, const char *transport, const char *bot);
-/* The transport that is written where none is given; NULL: none needs to be. */
-const char *qg_cli_transport(const char *platform);
 /* Whether messages come from there at all. */
 bool qg_cli_hears(const char *platform);
 /* As people call it: "企业微信"; its own name where there is no other. */
@@ -79,8 +78,8 @@ bool qg_cli_has_hook(const char *platform, const char *transport);
 enum qg_cli_wish { QG_CLI_IDLE, QG_CLI_USEFUL, QG_CLI_NEEDED };
 enum qg_cli_wish qg_cli_wish(
 	const char *platform, const char *transport, const struct qg_option *row);
-/* Two keys of which the adapter demands one, and NULL; NULL for a platform without. */
-const char *const *qg_cli_one_of(const char *platform);
+/* Two keys of which the adapter demands one, and NULL; NULL where it demands none. */
+const char *const *qg_cli_one_of(const char *platform, const char *transport);
 
 /* ---- bot_file.c ---- */
 
@@ -98,5 +97,18 @@ struct qg_new_bot {
  * *path_out is yours to free. */
 QG_MUST_CHECK int qg_cli_write_bot(const struct qg_cli *cli, const char *config_dir,
 	const struct qg_new_bot *bot, char **path_out);
+
+/* ---- hired.c ---- */
+
+struct qg_hired {
+	const struct qg_cli *cli;
+	struct qg_config *config; /* with the new bot */
+	const struct qg_new_bot *bot;
+	const char *path; /* of its file */
+};
+/* Welcomes it (welcome.c), says what comes next, and waits for its first message where that makes sense. */
+QG_MUST_CHECK int qg_cli_show_hired(const struct qg_hired *hired);
+/* Lines of text, numbered. */
+void qg_cli_say_steps(FILE *to, const json_t *steps);
 
 #endif

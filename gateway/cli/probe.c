@@ -46,6 +46,15 @@ static char *on_words(struct qg_bot *bot, const char *key)
 	return NULL;
 }
 
+static void on_say(struct qg_bot *bot, struct qg_reply *reply, qg_stored_fn stored, void *arg)
+{
+	qg_reply_destroy(reply);
+}
+
+static void on_admins(struct qg_bot *bot, const char *occasion, const char *key)
+{
+}
+
 static void on_told(void *arg, enum qg_status status, const char *words)
 {
 	struct asking *asking = arg;
@@ -67,7 +76,9 @@ static const struct qg_host host = {.receive = on_receive,
 	.stopped = on_stopped,
 	.replay_drafts = on_stopped,
 	.kicked = on_kicked,
-	.words = on_words};
+	.words = on_words,
+	.say = on_say,
+	.tell_admins = on_admins};
 static const struct qg_strings none;
 
 static struct qg_bot bot_of(const struct qg_config *config, const struct qg_bot_config *bot)
@@ -87,6 +98,12 @@ bool qg_cli_dials(const struct qg_bot_config *config)
 {
 	const struct qg_bot bot = bot_of(NULL, config);
 	return bot.adapter && bot.adapter->dials && bot.adapter->dials(&bot);
+}
+
+bool qg_cli_probe_kicks(const struct qg_bot_config *config)
+{
+	const struct qg_adapter *adapter = qg_adapter_find(config->platform);
+	return adapter && adapter->probe_kicks && qg_cli_dials(config);
 }
 
 /* The websocket client, where the bot needs one; false for no memory. */
@@ -121,7 +138,7 @@ static void ask(struct asking *asking, struct qg_bot *bot)
 /* Where a platform is asked over the connection it is dialled by, a bot of its other transport has nobody to ask. */
 static bool is_silent(const struct qg_bot *bot)
 {
-	return bot->adapter->dials && !bot->adapter->dials(bot);
+	return bot->adapter->probe_kicks && !bot->adapter->dials(bot);
 }
 
 void qg_cli_probe(const struct qg_cli *cli, const struct qg_config *config,

@@ -10,14 +10,16 @@ struct qg_loop;
 struct qg_cli_probe {
 	bool asked; /* false: the platform has no such question */
 	enum qg_status status;
-	char words[512]; /* one line */
+	char words[1024]; /* one line */
 };
 
 /* Asked by the adapter itself, over a bot that is never started. Runs the loop, for some seconds at most. */
 void qg_cli_probe(const struct qg_cli *cli, const struct qg_config *config,
 	const struct qg_bot_config *bot, struct qg_loop *loop, struct qg_http_client *http,
 	struct qg_cli_probe *out);
-/* Whether the platform gives its one connection to the newest: a question takes it from a server that runs. */
+/* Whether it lives on a connection that a server holds. */
 bool qg_cli_dials(const struct qg_bot_config *bot);
+/* Whether a question takes that connection from a server that runs: the platform gives it to the newest. */
+bool qg_cli_probe_kicks(const struct qg_bot_config *bot);
 
 #endif

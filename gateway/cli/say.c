@@ -202,27 +202,9 @@ static int make_reply(struct saying *saying)
 		return code;
 	}
 	qg_random_hex(id, sizeof(id) / 2);
-	QG_AUTO(qg_str_free)
-	char *conversation = qg_str_printf("%s/%s", saying->name, saying->to);
-	const struct qg_message message = {.id = id,
-		.chat_type = saying->direct ? QG_CHAT_DIRECT : QG_CHAT_GROUP,
-		.chat = (char *)saying->to,
-		.sender = saying->direct ? (char *)saying->to : (char *)""};
-	if (!conversation) {
-		free(text);
-		return no_memory(saying);
-	}
-	saying->reply =
-		qg_reply_say(saying->name, conversation, &message, "say", text, qg_clock_wall());
-	if (!saying->reply) {
-		return no_memory(saying);
-	}
-	json_array_clear(saying->reply->answers);
-	if (!saying->direct) { /* nobody is named */
-		free(saying->reply->sender);
-		saying->reply->sender = NULL;
-	}
-	return take_files(saying);
+	saying->reply = qg_reply_tell(saying->name, saying->direct ? QG_CHAT_DIRECT : QG_CHAT_GROUP,
+		saying->to, id, "say", text, qg_clock_wall());
+	return saying->reply ? take_files(saying) : no_memory(saying);
 }
 
 /* ---- into the list, and out of it ---- */
@@ -280,7 +262,8 @@ static void on_redis(void *arg, bool connected, const char *why)
 {
 	struct saying *saying = arg;
 	if (connected && saying->state == UNKNOWN) {
-		qg_out_post(saying->queue, saying->name, &saying->reply, 1, on_posted, saying);
+		qg_out_post(saying->queue, saying->name, &saying->reply, 1, QG_POST_KEEP_S,
+			on_posted, saying);
 	}
 }
 

@@ -7,33 +7,60 @@
 #include "qg/option.h"
 
 struct steps {
-	const char *platform, *transport; /* the first row of a platform is its usual way */
-	bool written; /* the transport is not what the platform takes by itself */
+	const char *platform, *transport;	  /* the first row of a platform is its usual way */
 	const char *const *before, *const *after; /* end with NULL; @ is the bot's name */
 	const char *const *one_of;		  /* at least one of them must be there */
 	/* keys that are asked for although the table of options lets them be absent; NULL: all secrets */
 	const char *const *needed, *const *useful;
 };
 
-static const char *const feishu_before[] = {
+static const char feishu_app[] =
 	"打开 open.feishu.cn/app（Lark：open.larksuite.com/app），创建「企业自建应用」；App ID 和 "
-	"App "
-	"Secret 在「凭证与基础信息」。",
-	"「添加应用能力」：添加「机器人」。",
-	"「权限管理」→「批量导入」，粘贴并确认：{\"scopes\":{\"tenant\":[\"im:message:send_as_"
-	"bot\","
-	"\"im:message\",\"im:message.p2p_msg:readonly\",\"im:message.group_at_msg:readonly\"],"
-	"\"user\":[]}}",
-	"「事件与回调」→「加密策略」：设置 Encrypt Key；它和 Verification Token 下面要填。", NULL};
+	"App Secret 在「凭证与基础信息」。";
+static const char feishu_bot[] = "「添加应用能力」：添加「机器人」。";
+static const char feishu_scopes[] =
+	"「权限管理」→「批量导入」，粘贴并确认：{\"scopes\":{\"tenant\":["
+	"\"im:message:send_as_bot\",\"im:message\",\"im:message.p2p_msg:readonly\","
+	"\"im:message.group_at_msg:readonly\",\"im:message.reactions:write_only\","
+	"\"im:resource\",\"im:chat:readonly\",\"im:chat.members:bot_access\","
+	"\"cardkit:card:write\"],\"user\":[]}}";
+static const char feishu_events[] =
+	"「添加事件」：接收消息 v2.0（im.message.receive_v1）、"
+	"机器人进群（im.chat.member.bot.added_v1）、"
+	"机器人被移出群（im.chat.member.bot.deleted_v1）、"
+	"消息撤回（im.message.recalled_v1）、用户进入与机器人的会话"
+	"（im.chat.access_event.bot_p2p_chat_entered_v1）；它提示要的权限，一并开通。";
+static const char feishu_publish[] =
+	"「版本管理与发布」：创建版本、设置可用范围、提交审核；通过之前以上都不生效，"
+	"以后每次改动也要新版本。";
+static const char feishu_group[] =
+	"在群里：设置 → 群机器人 → 添加机器人，搜它的名字；外部群要先开「对外共享」。";
+
+static const char *const feishu_before[] = {feishu_app, feishu_bot, feishu_scopes, NULL};
 static const char *const feishu_after[] = {
+	"启动 qungong run，长连接不需要公网地址。先让它连上，下面才保存得了。",
+	"「事件与回调」→「事件配置」→「订阅方式」：选「使用长连接接收事件」，保存；提示「应用未建立"
+	"长连接」，就是 qungong "
+	"还没连上。扫码创建的应用，这里到「回调配置」多半已经配好，核对即可。",
+	feishu_events,
+	"「回调配置」（旁边的另一页）：同样选长连接，添加「卡片回传交互」（card.action.trigger）；"
+	"不配，卡片上的按钮按了没反应。",
+	feishu_publish, feishu_group, "同一个应用只在一处运行：别的程序连上，消息会被它随机分走。",
+	NULL};
+static const char *const feishu_hook_way[] = {feishu_app, feishu_bot, feishu_scopes,
+	"「事件与回调」→「加密策略」：设置 Encrypt Key；它和 Verification Token 下面要填。", NULL};
+static const char *const feishu_hook_after[] = {
 	"启动 qungong run，并让外网的 https://你的域名/hook/@ 转到它（配置里的 listen）。",
 	"「事件与回调」→「事件配置」→「订阅方式」：选「将事件发送至开发者服务器」，请求地址填 "
 	"https://你的域名/hook/@，保存时平台会验证它。",
-	"「添加事件」：接收消息 v2.0（im.message.receive_v1）。",
-	"「版本管理与发布」：创建版本、设置可用范围、提交审核；通过之前以上都不生效，以后每次改动也"
-	"要新版本。",
-	"在群里：设置 → 群机器人 → 添加机器人，搜它的名字。", NULL};
-
+	feishu_events,
+	"「回调配置」（旁边的另一页）：填同一个地址，添加「卡片回传交互」（card.action.trigger）；"
+	"不配，卡片上的按钮按了没反应。",
+	feishu_publish, feishu_group, NULL};
+static const char *const feishu_needed[] = {"app_id", "app_secret", NULL};
+static const char *const feishu_useful[] = {"domain", NULL};
+static const char *const feishu_hook_useful[] = {
+	"encrypt_key", "verification_token", "domain", NULL};
 static const char *const feishu_one_of[] = {"encrypt_key", "verification_token", NULL};
 
 static const char *const wecom_before[] = {
@@ -100,22 +127,32 @@ static const char *const dingtalk_robot_before[] = {
 	"安全设置选「加签」，复制 SEC 开头的密钥；完成后复制 Webhook "
 	"地址。有这两样的人就能往群里发。",
 	NULL};
-static const char *const dingtalk_robot_needed[] = {"url", NULL};
-static const char *const dingtalk_robot_useful[] = {"secret", NULL};
+static const char *const signed_robot_needed[] = {"url", NULL};
+static const char *const signed_robot_useful[] = {"secret", NULL};
+
+static const char *const feishu_robot_before[] = {
+	"在群里：设置 → 群机器人 → 添加机器人 → 自定义机器人。",
+	"安全设置选「签名校验」，复制密钥；完成后复制 Webhook 地址。有这两样的人就能往群里发。",
+	NULL};
 
 static const struct steps all[] = {
-	{"feishu", "webhook", true, feishu_before, feishu_after, .one_of = feishu_one_of},
-	{"wecom", "websocket", false, wecom_before, wecom_after, .needed = wecom_needed,
+	{"feishu", "websocket", feishu_before, feishu_after, .needed = feishu_needed,
+		.useful = feishu_useful},
+	{"feishu", "webhook", feishu_hook_way, feishu_hook_after, .one_of = feishu_one_of,
+		.needed = feishu_needed, .useful = feishu_hook_useful},
+	{"wecom", "websocket", wecom_before, wecom_after, .needed = wecom_needed,
 		.useful = wecom_useful},
-	{"wecom", "webhook", false, wecom_hook_way, wecom_hook_after, .needed = wecom_hook_needed,
+	{"wecom", "webhook", wecom_hook_way, wecom_hook_after, .needed = wecom_hook_needed,
 		.useful = wecom_useful},
-	{"wecom-hook", "none", false, robot_before, robot_after, .one_of = NULL},
-	{"dingtalk", "stream", false, dingtalk_before, dingtalk_after, .needed = dingtalk_needed,
+	{"wecom-hook", "none", robot_before, robot_after},
+	{"dingtalk", "stream", dingtalk_before, dingtalk_after, .needed = dingtalk_needed,
 		.useful = dingtalk_useful},
-	{"dingtalk", "webhook", false, dingtalk_hook_way, dingtalk_hook_after,
-		.needed = dingtalk_needed, .useful = dingtalk_useful},
-	{"dingtalk-hook", "none", false, dingtalk_robot_before, robot_after,
-		.needed = dingtalk_robot_needed, .useful = dingtalk_robot_useful},
+	{"dingtalk", "webhook", dingtalk_hook_way, dingtalk_hook_after, .needed = dingtalk_needed,
+		.useful = dingtalk_useful},
+	{"dingtalk-hook", "none", dingtalk_robot_before, robot_after, .needed = signed_robot_needed,
+		.useful = signed_robot_useful},
+	{"feishu-hook", "none", feishu_robot_before, robot_after, .needed = signed_robot_needed,
+		.useful = signed_robot_useful},
 };
 
 /* What people call a platform. */
@@ -128,6 +165,7 @@ static const struct title {
 	{"dingtalk", "钉钉"},
 	{"dingtalk-hook", "钉钉群机器人"},
 	{"feishu", "飞书"},
+	{"feishu-hook", "飞书群机器人"},
 };
 
 const char *qg_cli_platform_title(const char *platform)
@@ -182,16 +220,10 @@ json_t *qg_cli_steps_after(const char *platform, const char *transport, const ch
 	return steps ? fill(steps->after, bot) : NULL;
 }
 
-const char *const *qg_cli_one_of(const char *platform)
+const char *const *qg_cli_one_of(const char *platform, const char *transport)
 {
-	const struct steps *steps = find(platform, NULL);
+	const struct steps *steps = find(platform, transport);
 	return steps ? steps->one_of : NULL;
-}
-
-const char *qg_cli_transport(const char *platform)
-{
-	const struct steps *steps = find(platform, NULL);
-	return steps && steps->written ? steps->transport : NULL;
 }
 
 bool qg_cli_hears(const char *platform)

@@ -101,7 +101,7 @@ void qg_cli_say_code(const struct qg_welcome *welcome)
 
 /* ---- the platform ---- */
 
-/* A server that runs opens the link itself, tells whether it is up, and must not lose it to a question. */
+/* A server that runs opens the link itself and tells whether it is up; it must not lose it to a question. */
 static void ask_platform(struct visit *visit, const struct qg_cli_store *store)
 {
 	struct qg_welcome *welcome = visit->welcome;
@@ -111,7 +111,7 @@ static void ask_platform(struct visit *visit, const struct qg_cli_store *store)
 		return;
 	}
 	welcome->running = qg_cli_is_running(visit->config, store, visit->loop, http);
-	if (!welcome->running || !qg_cli_dials(visit->bot_config)) {
+	if (!welcome->running || !qg_cli_probe_kicks(visit->bot_config)) {
 		qg_cli_probe(
 			visit->cli, visit->config, visit->bot_config, visit->loop, http, &probe);
 		welcome->probed = probe.asked;

@@ -1,5 +1,6 @@
 /* test_creation.c - what the platform says while a bot is made by scanning: what is believed, what is refused. */
 #include <check.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,60 +38,85 @@ static const struct {
 
 START_TEST(test_offers)
 {
-	char *scode = NULL, *url = NULL, words[128] = "";
-	enum qg_status status =
-		qg_wecom_offer_read(offers[_i].body, strlen(offers[_i].body), &scode, &url, words);
-	ck_assert_msg((status == QG_OK) == offers[_i].good, "%s", offers[_i].body);
-	if (status == QG_OK) {
-		ck_assert_str_eq(scode, "s1");
-		ck_assert_int_eq(strncmp(url, LINK, strlen(LINK)), 0);
+	struct qg_creation creation = {0};
+	enum qg_creation_turn turn =
+		qg_creation_wecom.read(&creation, offers[_i].body, strlen(offers[_i].body));
+	ck_assert_msg((turn == QG_CREATION_OFFERED) == offers[_i].good, "%s", offers[_i].body);
+	if (turn == QG_CREATION_OFFERED) {
+		ck_assert_str_eq(creation.ticket, "s1");
+		ck_assert_int_eq(strncmp(creation.url, LINK, strlen(LINK)), 0);
 	} else {
-		ck_assert_ptr_null(scode);
-		ck_assert_ptr_null(url);
-		ck_assert_str_ne(words, "");
+		ck_assert_int_eq(turn, QG_CREATION_OVER);
+		ck_assert_ptr_null(creation.url);
+		ck_assert_str_ne(creation.words, "");
 	}
-	free(scode);
-	free(url);
+	qg_creation_finish(&creation);
 }
 END_TEST
 
 static const struct {
 	const char *body;
-	enum qg_wecom_answer answer;
+	enum qg_creation_turn turn;
 } answers[] = {
-	{"{\"data\":{\"status\":\"wait\"}}", QG_WECOM_WAITS},
-	{"{\"data\":{\"status\":\"scaned\"}}", QG_WECOM_SCANNED},
+	{"{\"data\":{\"status\":\"wait\"}}", QG_CREATION_WAITS},
+	{"{\"data\":{\"status\":\"scaned\"}}", QG_CREATION_SCANNED},
 	{"{\"data\":{\"status\":\"success\",\"bot_info\":{\"botid\":\"b1\",\"secret\":\"x1\"}}}",
-		QG_WECOM_MADE},
-	{"{\"data\":{\"status\":\"success\",\"bot_info\":{\"botid\":\"b1\"}}}", QG_WECOM_OVER},
+		QG_CREATION_MADE},
+	{"{\"data\":{\"status\":\"success\",\"bot_info\":{\"botid\":\"b1\"}}}", QG_CREATION_OVER},
 	{"{\"data\":{\"status\":\"success\",\"bot_info\":{\"botid\":\"\",\"secret\":\"x1\"}}}",
-		QG_WECOM_OVER},
+		QG_CREATION_OVER},
 	{"{\"data\":{\"status\":\"success\",\"bot_info\":{\"botid\":\"b\\n1\",\"secret\":\"x1\"}}}",
-		QG_WECOM_OVER},
-	{"{\"data\":{\"status\":\"success\"}}", QG_WECOM_OVER},
-	{"{\"data\":{\"status\":\"expired\"}}", QG_WECOM_OVER},
-	{"{\"data\":{\"status\":\"error\"}}", QG_WECOM_OVER},
-	{"{\"data\":{\"status\":\"new\"}}", QG_WECOM_OVER},
-	{"{\"errcode\":1}", QG_WECOM_OVER},
-	{"<html>", QG_WECOM_WAITS},
-	{"", QG_WECOM_WAITS},
+		QG_CREATION_OVER},
+	{"{\"data\":{\"status\":\"success\"}}", QG_CREATION_OVER},
+	{"{\"data\":{\"status\":\"expired\"}}", QG_CREATION_OVER},
+	{"{\"data\":{\"status\":\"error\"}}", QG_CREATION_OVER},
+	{"{\"data\":{\"status\":\"new\"}}", QG_CREATION_OVER},
+	{"{\"errcode\":1}", QG_CREATION_OVER},
+	{"<html>", QG_CREATION_WAITS},
+	{"", QG_CREATION_WAITS},
 };
 
 START_TEST(test_answers)
 {
-	char *id = NULL, *secret = NULL;
-	enum qg_wecom_answer answer =
-		qg_wecom_answer_read(answers[_i].body, strlen(answers[_i].body), &id, &secret);
-	ck_assert_msg(answer == answers[_i].answer, "%s", answers[_i].body);
-	if (answer == QG_WECOM_MADE) {
-		ck_assert_str_eq(id, "b1");
-		ck_assert_str_eq(secret, "x1");
+	struct qg_creation creation = {.ticket = strdup("s1"), .url = strdup(LINK)};
+	enum qg_creation_turn turn =
+		qg_creation_wecom.read(&creation, answers[_i].body, strlen(answers[_i].body));
+	ck_assert_msg(turn == answers[_i].turn, "%s", answers[_i].body);
+	if (turn == QG_CREATION_MADE) {
+		ck_assert_str_eq(creation.id, "b1");
+		ck_assert_str_eq(creation.secret, "x1");
 	} else {
-		ck_assert_ptr_null(id);
-		ck_assert_ptr_null(secret);
+		ck_assert_ptr_null(creation.id);
+		ck_assert_ptr_null(creation.secret);
+		ck_assert(turn != QG_CREATION_OVER || creation.words[0]);
 	}
-	free(id);
-	free(secret);
+	qg_creation_finish(&creation);
+}
+END_TEST
+
+/* What it says goes onto a terminal: cut, one line, nothing that steers it. */
+START_TEST(test_words)
+{
+	struct qg_creation creation = {0};
+	char words[400];
+	memset(words, 'x', sizeof(words));
+	memcpy(words + 98, "\xe6\xbb\xa1", 3); /* across the cut */
+	memcpy(words, "a\nb\x1b[2J", 7);
+	words[sizeof(words) - 1] = '\0';
+	ck_assert_int_eq(qg_creation_over(&creation, words), QG_CREATION_OVER);
+	ck_assert_uint_eq(strlen(creation.words), 98);
+	ck_assert_ptr_null(strpbrk(creation.words, "\n\x1b"));
+	ck_assert_int_eq(qg_creation_over(&creation, ""), QG_CREATION_OVER);
+	ck_assert_str_ne(creation.words, "");
+}
+END_TEST
+
+START_TEST(test_waits)
+{
+	ck_assert_uint_eq(qg_creation_ms(-1, 5000, 1000, 10000), 5000);
+	ck_assert_uint_eq(qg_creation_ms(0, 5000, 1000, 10000), 1000);
+	ck_assert_uint_eq(qg_creation_ms(7, 5000, 1000, 10000), 7000);
+	ck_assert_uint_eq(qg_creation_ms(INT64_MAX, 5000, 1000, 10000), 10000);
 }
 END_TEST
 
@@ -101,7 +127,9 @@ START_TEST(test_no_terminal)
 	const struct qg_cli cli = {.config_path = "qungong.yaml"};
 	json_t *options = json_object();
 	ck_assert(!qg_cli_create_account(&cli, "wecom", &given, options));
+	ck_assert(!qg_cli_create_account(&cli, "dingtalk", &given, options));
 	ck_assert(!qg_cli_create_account(&cli, "feishu", &given, options));
+	ck_assert(!qg_cli_create_account(&cli, "web", &given, options));
 	ck_assert_uint_eq(json_object_size(options), 0);
 	json_decref(options);
 }
@@ -113,6 +141,8 @@ int main(void)
 	TCase *tcase = tcase_create("all");
 	tcase_add_loop_test(tcase, test_offers, 0, sizeof(offers) / sizeof(offers[0]));
 	tcase_add_loop_test(tcase, test_answers, 0, sizeof(answers) / sizeof(answers[0]));
+	tcase_add_test(tcase, test_words);
+	tcase_add_test(tcase, test_waits);
 	tcase_add_test(tcase, test_no_terminal);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

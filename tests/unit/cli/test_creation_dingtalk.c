@@ -22,14 +22,19 @@ static const struct {
 	{"", false},
 };
 
+static enum qg_creation_turn read_body(struct qg_creation *creation, const char *body)
+{
+	return qg_creation_dingtalk.read(creation, body, strlen(body));
+}
+
 START_TEST(test_nonces)
 {
-	char *nonce = NULL, words[128] = "";
-	enum qg_status status =
-		qg_dingtalk_nonce_read(nonces[_i].body, strlen(nonces[_i].body), &nonce, words);
-	ck_assert_msg((status == QG_OK) == nonces[_i].good, "%s", nonces[_i].body);
-	ck_assert(nonces[_i].good ? strcmp(nonce, "n-1") == 0 : nonce == NULL && words[0]);
-	free(nonce);
+	struct qg_creation creation = {0};
+	enum qg_creation_turn turn = read_body(&creation, nonces[_i].body);
+	ck_assert_msg((turn == QG_CREATION_ON) == nonces[_i].good, "%s", nonces[_i].body);
+	ck_assert(nonces[_i].good ? strcmp(creation.ticket, "n-1") == 0
+				  : !creation.ticket && creation.words[0]);
+	qg_creation_finish(&creation);
 }
 END_TEST
 
@@ -65,67 +70,52 @@ static const struct {
 
 START_TEST(test_offers)
 {
-	struct qg_dingtalk_offer offer = {0};
-	char words[128] = "";
-	enum qg_status status =
-		qg_dingtalk_offer_read(offers[_i].body, strlen(offers[_i].body), &offer, words);
-	ck_assert_msg((status == QG_OK) == (offers[_i].interval_ms > 0), "%s", offers[_i].body);
-	ck_assert_uint_eq(offer.interval_ms, offers[_i].interval_ms);
-	ck_assert(status == QG_OK ? strcmp(offer.code, "d1") == 0 : !offer.code && words[0]);
-	free(offer.code);
-	free(offer.url);
+	struct qg_creation creation = {.ticket = strdup("n-1")};
+	enum qg_creation_turn turn = read_body(&creation, offers[_i].body);
+	ck_assert_msg((turn == QG_CREATION_OFFERED) == (offers[_i].interval_ms > 0), "%s",
+		offers[_i].body);
+	ck_assert_uint_eq(creation.interval_ms, offers[_i].interval_ms);
+	ck_assert(turn == QG_CREATION_OFFERED ? strcmp(creation.ticket, "d1") == 0
+					      : !creation.url && creation.words[0]);
+	qg_creation_finish(&creation);
 }
 END_TEST
 
 static const struct {
 	const char *body;
-	enum qg_dingtalk_made made;
+	enum qg_creation_turn turn;
 } answers[] = {
-	{"{\"errcode\":0,\"status\":\"WAITING\"}", QG_DINGTALK_WAITS},
-	{"<html>", QG_DINGTALK_WAITS},
-	{"", QG_DINGTALK_WAITS},
+	{"{\"errcode\":0,\"status\":\"WAITING\"}", QG_CREATION_WAITS},
+	{"<html>", QG_CREATION_WAITS},
+	{"", QG_CREATION_WAITS},
 	{"{\"status\":\"SUCCESS\",\"client_id\":\"ding1\",\"client_secret\":\"x1\"}",
-		QG_DINGTALK_MADE},
-	{"{\"status\":\"SUCCESS\",\"client_id\":\"ding1\"}", QG_DINGTALK_OVER},
-	{"{\"status\":\"SUCCESS\",\"client_id\":\"\",\"client_secret\":\"x1\"}", QG_DINGTALK_OVER},
+		QG_CREATION_MADE},
+	{"{\"status\":\"SUCCESS\",\"client_id\":\"ding1\"}", QG_CREATION_OVER},
+	{"{\"status\":\"SUCCESS\",\"client_id\":\"\",\"client_secret\":\"x1\"}", QG_CREATION_OVER},
 	{"{\"status\":\"SUCCESS\",\"client_id\":\"d\\n1\",\"client_secret\":\"x1\"}",
-		QG_DINGTALK_OVER},
-	{"{\"status\":\"FAIL\",\"fail_reason\":\"没有权限\\u001b\"}", QG_DINGTALK_OVER},
-	{"{\"status\":\"EXPIRED\"}", QG_DINGTALK_OVER},
-	{"{\"status\":\"NEW\"}", QG_DINGTALK_OVER},
-	{"{\"errcode\":40035}", QG_DINGTALK_OVER},
-	{"[]", QG_DINGTALK_OVER},
+		QG_CREATION_OVER},
+	{"{\"status\":\"FAIL\",\"fail_reason\":\"没有权限\\u001b\"}", QG_CREATION_OVER},
+	{"{\"status\":\"EXPIRED\"}", QG_CREATION_OVER},
+	{"{\"status\":\"NEW\"}", QG_CREATION_OVER},
+	{"{\"errcode\":40035}", QG_CREATION_OVER},
+	{"[]", QG_CREATION_OVER},
 };
 
 START_TEST(test_answers)
 {
-	char *id = NULL, *secret = NULL, words[128] = "";
-	enum qg_dingtalk_made made = qg_dingtalk_made_read(
-		answers[_i].body, strlen(answers[_i].body), &id, &secret, words);
-	ck_assert_msg(made == answers[_i].made, "%s", answers[_i].body);
-	if (made == QG_DINGTALK_MADE) {
-		ck_assert_str_eq(id, "ding1");
-		ck_assert_str_eq(secret, "x1");
+	struct qg_creation creation = {.ticket = strdup("d1"), .url = strdup(LINK)};
+	enum qg_creation_turn turn = read_body(&creation, answers[_i].body);
+	ck_assert_msg(turn == answers[_i].turn, "%s", answers[_i].body);
+	if (turn == QG_CREATION_MADE) {
+		ck_assert_str_eq(creation.id, "ding1");
+		ck_assert_str_eq(creation.secret, "x1");
 	} else {
-		ck_assert_ptr_null(id);
-		ck_assert_ptr_null(secret);
-		ck_assert(made == QG_DINGTALK_WAITS || words[0]);
-		ck_assert_ptr_null(strchr(words, '\x1b'));
+		ck_assert_ptr_null(creation.id);
+		ck_assert_ptr_null(creation.secret);
+		ck_assert(turn == QG_CREATION_WAITS || creation.words[0]);
+		ck_assert_ptr_null(strchr(creation.words, '\x1b'));
 	}
-	free(id);
-	free(secret);
-}
-END_TEST
-
-/* Without a terminal nobody scans: nothing is asked of the platform. */
-START_TEST(test_no_terminal)
-{
-	struct qg_strings given = {0};
-	const struct qg_cli cli = {.config_path = "qungong.yaml"};
-	json_t *options = json_object();
-	ck_assert(!qg_cli_create_account(&cli, "dingtalk", &given, options));
-	ck_assert_uint_eq(json_object_size(options), 0);
-	json_decref(options);
+	qg_creation_finish(&creation);
 }
 END_TEST
 
@@ -136,7 +126,6 @@ int main(void)
 	tcase_add_loop_test(tcase, test_nonces, 0, sizeof(nonces) / sizeof(nonces[0]));
 	tcase_add_loop_test(tcase, test_offers, 0, sizeof(offers) / sizeof(offers[0]));
 	tcase_add_loop_test(tcase, test_answers, 0, sizeof(answers) / sizeof(answers[0]));
-	tcase_add_test(tcase, test_no_terminal);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
