@@ -121,6 +121,53 @@ try "members that cannot log in" 2 check -c members/qungong.yaml
 says "names the one with a wrong secret" "members/qungong.yaml:7:11: bots[0].members.小明: expected a secret"
 says "and the one nobody could type" "members/qungong.yaml:8:"
 holds "and never a secret" sh -c '! grep -q s-hong out err'
+mkdir feishu
+cat >feishu/qungong.yaml <<'Y'
+bots:
+  - name: bare
+    template: restaurant
+    platform: feishu
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+  - name: blank
+    template: restaurant
+    platform: feishu
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+    app_id: "cli_1 "
+    app_secret: hush-hush
+  - name: open
+    template: restaurant
+    platform: feishu
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+    app_id: cli_2
+    app_secret: hush-hush
+    transport: webhook
+  - name: unsigned
+    template: restaurant
+    platform: feishu
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+    app_id: cli_3
+    app_secret: hush-hush
+    transport: webhook
+    verification_token: hush-hush
+  - name: stream
+    template: restaurant
+    platform: feishu
+    answers: {shop_name: 小满, phone: "1", hours: 早}
+    app_id: cli_4
+    app_secret: hush-hush
+    transport: stream
+    domain: larksuite
+Y
+try "Feishu bots that cannot work" 2 check -c feishu/qungong.yaml
+says "name the id that is missing" "bots[0]: 'app_id' is missing"
+says "and the secret" "bots[0]: 'app_secret' is missing"
+says "a blank from copying" "feishu/qungong.yaml:10:13: bots[1].app_id"
+says "a webhook that anybody could call" "feishu/qungong.yaml:18:16: bots[2].transport"
+says "and where its keys are" "「事件与回调」→「加密策略」"
+says "one without signatures is warned of" "warning: bots[3].verification_token"
+says "a transport of another platform" "bots[4].transport: 'stream' is not one of: websocket, webhook"
+says "a domain that is none" "bots[4].domain: 'larksuite' is not one of: feishu, lark"
+holds "and no secret is shown" sh -c '! grep -q hush out err'
 try "the same as JSON" 2 check -c broken/qungong.yaml --json
 says "is JSON too" '"ok":false'
 try "run refuses it" 2 run -c broken/qungong.yaml
@@ -172,9 +219,24 @@ says "an interview from a pipe" "bots.d/piped.yaml"
 
 # what is missing is said at once, not one line a try
 try "hire on Feishu with nothing given" 2 hire restaurant --platform feishu --name front
-for key in app_id app_secret encrypt_key verification_token shop_name phone hours; do
+for key in app_id app_secret shop_name phone hours; do
 	says "names $key" "$key" err
 done
+holds "and no key of the other transport" sh -c '! grep -q encrypt_key err'
+try "hire on Feishu by webhook" 2 hire restaurant --platform feishu --name front --answers transport=webhook
+for key in app_id app_secret encrypt_key verification_token; do
+	says "names $key" "$key" err
+done
+printf 'secret\n小满\n021\n十点\n' | "$bin" hire restaurant --platform feishu --name lark --json \
+	--answers app_id=cli_5 --answers domain=lark --answers api_base=http://127.0.0.1:1 >out 2>err
+says "Lark, from a pipe" '"platform":"feishu"'
+says "with what is left to do there" "使用长连接接收事件"
+holds "and where" grep -q 'domain: "lark"' bots.d/lark.yaml
+holds "its secret in a file of its own" grep -qx secret secrets/lark.app_secret
+try "doctor where nobody answers" 1 doctor
+says "says so of the bot" "没连上飞书"
+rm bots.d/lark.yaml secrets/lark.app_secret
+rmdir secrets
 try "a secret in sight and an answer to nobody" 2 hire restaurant --platform feishu --name front \
 	--answers app_id=cli_a --answers app_secret=visible --answers shop=1
 says "both are said" "app_secret: a secret is not given" err
@@ -207,9 +269,9 @@ while True:
 sys.stdout.buffer.write(seen.replace(b"\r", b""))
 P
 if python3 -c 'import os; os.openpty()' 2>/dev/null; then
-printf 'cli_%070d\nsecret\n\n\nkey\n\n小满\n021\n十点\n\n\n\n\ncli_short\n' 0 |
+printf 'cli_%070d\nsecret\n\n\n\nkey\n\n小满\n021\n十点\n\n\n\n\ncli_short\n' 0 |
 	python3 terminal.py again "$bin" hire restaurant --platform feishu --name front \
-		--answers api_base=http://127.0.0.1:1 >out 2>err
+		--answers api_base=http://127.0.0.1:1 --answers transport=webhook >out 2>err
 says "one of two keys is demanded at once" "两样至少要填一样"
 says "what was refused is asked again" "配置没有通过"
 says "and then it is hired" "front 已写入"

@@ -1,35 +1,8 @@
 // Hiring a bot on DingTalk from a terminal, by scanning a code, and what `doctor` says of it afterwards.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { flow, until } from './rig.mjs';
+import { flow } from './rig.mjs';
+import { Typed, answers, skip } from './terminal.mjs';
 import { APP, People, SCRIPTED, dingtalk, dingtalkBot } from './dingtalk.mjs';
-
-const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0;
-const skip = hasTerminal ? false : 'no terminal can be opened';
-const QUESTIONS = { shop_name: '小满餐厅', phone: '021-5555', hours: '每天11:00-21:30', address: '青禾路18号' };
-const answers = (more = {}) => Object.entries({ ...QUESTIONS, ...more }).flatMap(([key, value]) => ['--answers', `${key}=${value}`]);
-
-// A verb at a terminal of its own: what it showed, and a way to type.
-class Typed {
-	constructor(rig, args, env = {}) {
-		const words = [process.env.QUNGONG_BIN, ...args, '-c', rig.configPath].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-		this.child = spawn('script', ['-qfec', words, '/dev/null'], { cwd: rig.folder, env: { ...rig.environment(env),
-			SHELL: '/bin/sh', TERM: 'dumb' },
-			stdio: ['pipe', 'pipe', 'ignore'] });
-		this.out = '';
-		this.child.stdin.on('error', () => {});
-		this.child.stdout.setEncoding('utf8').on('data', (text) => { this.out += text; });
-		rig.onEnd(() => this.child.kill('SIGKILL'));
-	}
-
-	until(pattern, ms = 15_000) {
-		return until(() => pattern.exec(this.out), ms, () => `${pattern} in ${this.out.slice(-1500)}`);
-	}
-
-	type(text) {
-		this.child.stdin.write(text);
-	}
-}
 
 const hire = (rig, platform) => new Typed(rig, ['hire', 'restaurant', '--name', 'xiaoman', '--platform', 'dingtalk',
 	...answers({ api_base: platform.url, oapi_base: platform.url })], { QUNGONG_TEST_DINGTALK_QR: platform.url });
@@ -46,16 +19,7 @@ flow('an app is made by scanning a code, tried, and serves', { skip, ms: 90_000 
 	const terminal = hire(rig, platform);
 	await terminal.until(/open-dev\.dingtalk\.com\/[^\s]*user_code=/);
 	assert.match(terminal.out, /[█▀▄]|\x1b\[/, 'the code is drawn');
-	let told = false;
-	await until(() => { // whatever else it asks may stay empty
-		if (/绑定 \d{6}/.test(terminal.out)) {
-			told = true;
-		} else if (/> ?\r?\n?$/.test(terminal.out)) {
-			terminal.out += '\n';
-			terminal.type('\n');
-		}
-		return told;
-	}, 40_000, () => `the code for the first admin in ${terminal.out.slice(-1500)}`);
+	const code = await terminal.code();
 	terminal.type('\x03');
 	assert.ok(!terminal.out.includes(app.client_secret), 'the secret is not shown');
 	assert.ok(platform.calls.some((call) => call.body?.appKey === app.client_id || call.body?.clientId === app.client_id),
@@ -63,7 +27,6 @@ flow('an app is made by scanning a code, tried, and serves', { skip, ms: 90_000 
 	terminal.child.kill('SIGTERM');
 	await rig.start('all');
 	const people = new People(platform, app.client_id);
-	const code = /绑定 (\d{6})/.exec(terminal.out)[1];
 	assert.match(await people.ask(`/绑定 ${code}`, { chat: null }), /管理员/);
 	assert.match(await people.ask('几点开门', { chat: null }), /11:00/);
 });

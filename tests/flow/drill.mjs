@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { flow, seeded, until } from './rig.mjs';
-import { APP, People, feishu, feishuBot } from './platform.mjs';
+import { APP, HookPeople, feishu, webhookBot } from './feishu.mjs';
 import { endpoint, vendor } from './vendors.mjs';
 
 const HOUR = 3_600_000;
@@ -50,7 +50,7 @@ flow('a day with outages, storms, arrears, hanging streams, silent vendors and k
 			second: endpoint(b, { provider: 'qwen', model: 'qwen3.6-flash', api_key: `key-b-${hour}`,
 				price: { input: 1, cached_input: 0.5, output: 10, currency: 'CNY' } }),
 		},
-		bots: [feishuBot(platform, { models: ['main', 'second'], answer_tokens: 200,
+		bots: [webhookBot(platform, { models: ['main', 'second'], answer_tokens: 200,
 			budget: { chat_day: CHAT_DAY, at_limit: 'offline' } })],
 	});
 	configure();
@@ -76,7 +76,7 @@ flow('a day with outages, storms, arrears, hanging streams, silent vendors and k
 	for (const name of Object.keys(server)) {
 		await begin(name);
 	}
-	const people = new People(rig, platform, () => [...alive].filter((name) => name.startsWith('g')).map((name) => server[name]));
+	const people = new HookPeople(rig, platform, () => [...alive].filter((name) => name.startsWith('g')).map((name) => server[name]));
 	const asked = [];
 	let number = 0;
 

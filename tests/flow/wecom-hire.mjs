@@ -1,36 +1,9 @@
 // Hiring a bot on WeCom from a terminal, by scanning a code, and what `doctor` says of it afterwards.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { flow, until } from './rig.mjs';
+import { Typed, answers, skip } from './terminal.mjs';
 import { WebSocket } from '../platforms/wecom/client.mjs';
 import { BOT, People, SCRIPTED, wecom, wecomBot } from './wecom.mjs';
-
-const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0;
-const skip = hasTerminal ? false : 'no terminal can be opened';
-const QUESTIONS = { shop_name: '小满餐厅', phone: '021-5555', hours: '每天11:00-21:30' };
-const answers = (more = {}) => Object.entries({ ...QUESTIONS, ...more }).flatMap(([key, value]) => ['--answers', `${key}=${value}`]);
-
-// A verb at a terminal of its own: what it showed, and a way to type.
-class Typed {
-	constructor(rig, args, env = {}) {
-		const words = [process.env.QUNGONG_BIN, ...args, '-c', rig.configPath].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-		this.child = spawn('script', ['-qfec', words, '/dev/null'], { cwd: rig.folder, env: { ...rig.environment(env), SHELL: '/bin/sh', TERM: 'dumb' },
-			stdio: ['pipe', 'pipe', 'ignore'] });
-		this.out = '';
-		this.child.stdin.on('error', () => {});
-		this.child.stdout.setEncoding('utf8').on('data', (text) => { this.out += text; });
-		this.ended = new Promise((resolve) => { this.child.on('close', (code) => resolve(code)); });
-		rig.onEnd(() => this.child.kill('SIGKILL'));
-	}
-
-	until(pattern, ms = 15_000) {
-		return until(() => pattern.exec(this.out), ms, () => `${pattern} in ${this.out.slice(-1500)}`);
-	}
-
-	type(text) {
-		this.child.stdin.write(text);
-	}
-}
 
 flow('a bot is made by scanning a code, tried, and serves', { skip, ms: 90_000 }, async (rig) => {
 	const platform = await wecom(rig, { bots: [] });
@@ -44,29 +17,19 @@ flow('a bot is made by scanning a code, tried, and serves', { skip, ms: 90_000 }
 		}
 	};
 	const terminal = new Typed(rig, ['hire', 'restaurant', '--name', 'xiaoman', '--platform', 'wecom',
-		...answers({ ws_url: platform.ws_url, api_base: platform.url, display_name: BOT.name, address: '青禾路18号' })],
+		...answers({ ws_url: platform.ws_url, api_base: platform.url, display_name: BOT.name })],
 	{ QUNGONG_TEST_WECOM_QC: platform.url });
 	await terminal.until(/work\.weixin\.qq\.com\/ai\/qc\/c/);
 	assert.match(terminal.out, /[█▀▄]|\x1b\[/, 'the code is drawn');
 	await terminal.until(/Scanned/);
 	await terminal.until(/The bot is made/);
-	let told = false;
-	await until(() => { // whatever else it asks may stay empty
-		if (/绑定 \d{6}/.test(terminal.out)) {
-			told = true;
-		} else if (/> ?\r?\n?$/.test(terminal.out)) {
-			terminal.out += '\n';
-			terminal.type('\n');
-		}
-		return told;
-	}, 30_000, () => `the code for the first admin in ${terminal.out.slice(-1500)}`);
+	const code = await terminal.code();
 	terminal.type('\x03');
 	assert.ok(!terminal.out.includes(account.secret), 'the secret is not shown');
 	assert.ok(platform.account(account.bot_id).subscribed.length >= 1, 'the credentials were tried');
 	terminal.child.kill('SIGTERM');
 	await rig.start('all');
 	const people = new People(platform, account.bot_id);
-	const code = /绑定 (\d{6})/.exec(terminal.out)[1];
 	assert.match(await people.ask(`/绑定 ${code}`, { chat: null }), /管理员/);
 	assert.match(await people.ask('几点开门', { chat: null }), /11:00/);
 });

@@ -1,102 +1,78 @@
-// feishu.mjs - a stand-in for open.feishu.cn: the API that bots call, and the webhooks it delivers.
+// feishu.mjs - a stand-in for Feishu's open platform: the API that bots call, long connections, webhooks, cards.
 //
-// It follows the platform's documents: one token while 30 minutes of it remain, `code` beside the HTTP status, a uuid
-// posts once an hour, five messages a second in a chat. All that arrives is kept in order of arrival, and faults can
-// be put in for single calls: a status, a code, a delay, a connection that breaks before or after the work was done.
-// The official SDK is its judge: see feishu.test.mjs. No dependencies; Node 18 and up.
-import { createCipheriv, createHash, randomBytes } from 'node:crypto';
+// One server on one port plays all hosts: events over connections of feishu/link.mjs or to webhooks of callback.mjs,
+// messages and reactions of messages.mjs, CardKit of cards.mjs, files.mjs, the custom bots of groups in robots.mjs, the QR
+// console. It follows the documents: `code` beside the HTTP status, a uuid posts once an hour, rates, quotas, scopes. All
+// calls are kept in order of arrival, and faults can be put in for single ones. The official SDK is its judge.
 import http from 'node:http';
+import * as bodies from './feishu/bodies.mjs';
+import { CallbackSide } from './feishu/callback.mjs';
+import { Cards } from './feishu/cards.mjs';
+import { Console, PATH as REGISTRATION } from './feishu/console.mjs';
+import { Files } from './feishu/files.mjs';
+import { LinkSide, SERVICE } from './feishu/link.mjs';
+import { Messages } from './feishu/messages.mjs';
+import { Robots } from './feishu/robots.mjs';
+import { BODY_MOST, Rate, Refusal, TABLES, wordsOf } from './feishu/rules.mjs';
+import { checkScopes, interfaceOf, listScopes } from './feishu/scopes.mjs';
+import { Tokens } from './feishu/tokens.mjs';
 
 const HOUR = 3600_000;
-const LADDER = [15_000, 300_000, HOUR, 6 * HOUR];
-const TOKEN_KEPT = 30 * 60_000; // a token with more to live is given again
-const TYPES = [
-	'text',
-	'post',
-	'image',
-	'file',
-	'audio',
-	'media',
-	'sticker',
-	'interactive',
-	'share_chat',
-	'share_user',
-];
-const MOST = { text: 150 * 1024, post: 30 * 1024, interactive: 30 * 1024 };
-const BODY_MOST = 4 * 1024 * 1024;
-
-const id = prefix => prefix + randomBytes(16).toString('hex');
+const ENDPOINT = '/callback/ws/endpoint';
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
-const WORDS = {
-	0: 'success',
-	10014: 'app unavailable',
-	10015: 'app secret invalid',
-	230001: 'Your request contains an invalid request parameter.',
-	230002: 'Bot/User can NOT be out of the chat.',
-	230011: 'The message is recalled.',
-	230020: 'This operation triggers the frequency limit.',
-	230025: 'The length of the message content reaches its limit.',
-	230049: 'The message is being sent.',
-	230072: 'The message has reached the number of times it can be edited.',
-	231003: 'The message is not found.',
-	99991400: 'request trigger frequency limit',
-	99991661: 'Missing access token for authorization.',
-	99991663: 'Invalid access token for authorization.',
+const DEFAULTS = {
+	tokenLife: 7200, // seconds
+	invalidTokenStatus: 400, // or 200
+	chatRate: 5, // messages a second in a chat; like all rates 0 for no limit
+	appRate: 50, // calls a second of an app to one interface
+	patchRate: 5, // of a message
+	cardRate: 10, // of a card
+	hookSecond: 5, // of a custom bot
+	hookMinute: 100,
+	monthly: 0, // calls of the API, 0 for no limit
+	ladder: [15_000, 300_000, HOUR, 6 * HOUR], // ms of redeliveries, on the clock of now()
+	ackMs: 3000, // real time
+	connections: 50, // of an app
+	service: SERVICE,
+	clientConfig: { ReconnectCount: -1, ReconnectInterval: 120, ReconnectNonce: 30, PingInterval: 120 },
+	bigIds: false, // of frames: beyond what a double holds
+	tables: TABLES, // of a card
+	sequenceFirst: false, // of a card's operation that comes twice the sequence is looked at first, not the uuid
+	record: true,
 };
 
-class Refusal extends Error {
-	constructor(code, more = {}) {
-		super(WORDS[code] ?? 'refused');
-		Object.assign(this, { code, status: 400, headers: {} }, more);
-	}
-}
-
-// How many fell into the last second; the oldest beyond it are forgotten.
-class Rate {
-	constructor(most) {
-		this.most = most;
-		this.times = new Map();
-	}
-
-	take(key, now) {
-		if (!this.most) return true;
-		const recent = (this.times.get(key) ?? []).filter(time => now - time < 1000);
-		this.times.set(key, recent);
-		if (recent.length >= this.most) return false;
-		recent.push(now);
-		return true;
-	}
-}
-
 export class Feishu {
-	// apps: [{app_id, app_secret, open_id, name, encrypt_key, verification_token}]. tokenLife in seconds. now(): ms.
-	// invalidTokenStatus: 400 or 200. chatRate, appRate: messages a second, 0 for no limit. ladder: ms of redeliveries.
+	// apps: [{app_id, app_secret, open_id, name, encrypt_key, verification_token, scopes: Set, disabled}]; more of options:
+	// DEFAULTS, now(): ms, endpointUrl(ws_url, query).
 	constructor(options = {}) {
-		this.options = {
-			tokenLife: 7200,
-			chatRate: 5,
-			appRate: 50,
-			invalidTokenStatus: 400,
-			ladder: LADDER,
-			...options,
-		};
+		this.options = { ...DEFAULTS, ...options };
 		this.now = options.now ?? (() => Date.now());
-		this.apps = new Map((options.apps ?? []).map(app => [app.app_id, { activate_status: 2, ...app }]));
+		this.apps = new Map();
+		this.chats = new Map(); // chat_id -> what is told of it
 		this.calls = []; // all requests, in order of arrival
-		this.messages = []; // what was posted, in order
-		this.deliveries = []; // each try of a webhook
-		this.known = new Map(); // message_id -> message, also those that people wrote
-		this.tokens = new Map(); // token -> {app_id, ends}
-		this.uuids = new Map(); // app and uuid -> {message, at}
-		this.left = new Set(); // chats the bots are not in
+		this.complaints = []; // what a client did that the documents forbid and no code answers
+		this.counts = { calls: 0, limited: 0 };
 		this.faults = [];
-		this.chatRate = new Rate(this.options.chatRate);
 		this.appRate = new Rate(this.options.appRate);
-		this.agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
+		this.tokens = new Tokens(this);
+		this.posts = new Messages(this);
+		this.cards = new Cards(this);
+		this.files = new Files(this);
+		this.link = new LinkSide(this);
+		this.callback = new CallbackSide(this);
+		this.robots = new Robots(this);
+		this.console = new Console(this);
 		this.server = http.createServer((request, response) => this.serve(request, response));
 		this.server.keepAliveTimeout = 60_000;
-		this.closed = false;
+		this.server.on('upgrade', (request, socket, head) => this.link.upgrade(request, socket, head));
+		this.sockets = new Set();
+		this.server.on('connection', socket => {
+			this.sockets.add(socket);
+			socket.on('error', () => {});
+			socket.on('close', () => this.sockets.delete(socket));
+		});
+		for (const app of options.apps ?? []) this.add(app);
 	}
 
 	async listen(port = 0, host = '127.0.0.1') {
@@ -105,22 +81,124 @@ export class Feishu {
 			this.server.listen(port, host, resolve);
 		});
 		this.url = `http://${host}:${this.server.address().port}`;
+		this.ws_url = `ws://${host}:${this.server.address().port}`;
 		return this;
 	}
 
 	async close() {
-		this.closed = true;
-		this.agent.destroy();
-		this.server.closeAllConnections();
+		this.callback.close();
+		this.link.close();
+		for (const socket of this.sockets) socket.destroy();
 		await new Promise(resolve => this.server.close(resolve));
+	}
+
+	add(app) {
+		const one = { activate_status: 2, ...app };
+		this.apps.set(one.app_id, one);
+		return one;
+	}
+
+	complain(words) {
+		this.complaints.push(words);
+	}
+
+	// ---- what people see ----
+
+	// What bots posted, in order.
+	get messages() {
+		return this.posts.posted;
+	}
+
+	// message_id -> message, also those that people wrote.
+	get known() {
+		return this.posts.known;
+	}
+
+	get left() {
+		return this.posts.left;
+	}
+
+	in(chat_id) {
+		return this.messages.filter(message => message.chat_id === chat_id);
+	}
+
+	under(message_id) {
+		return this.messages.filter(message => message.reply_to === message_id);
+	}
+
+	// ---- what people do ----
+
+	// An event of a message that a person wrote; text may hold "@bot", which mentions the app's bot. More: bodies.message().
+	messageEvent(app_id, { sender = 'ou_asker', sender_type = 'user', ...one }) {
+		const app = this.apps.get(app_id);
+		const body = bodies.message(app, one, this.now());
+		const { message_id, chat_id, thread_id } = body;
+		const told = body.mentions?.map(({ key, id, name }) => ({ key, id: id.open_id, id_type: 'open_id', name, tenant_key: bodies.TENANT }));
+		this.known.set(message_id, { message_id, chat_id, thread_id, at: this.now(), from: sender, msg_type: body.message_type, content: body.content,
+			reply_to: one.parent_id, children: one.children?.map(child => ({ message_id: bodies.id('om_'), at: this.now(), from: sender,
+				upper_message_id: message_id, ...child })), ...(told ? { mentions_told: told } : {}) });
+		return this.event(app_id, 'im.message.receive_v1', bodies.received(sender, sender_type, body));
+	}
+
+	event(app_id, event_type, event, more) {
+		return bodies.envelope(this.apps.get(app_id), event_type, event, this.now(), more);
+	}
+
+	// Somebody writes where a bot of that app hears it over its connection: {message_id, event, delivery, push}.
+	write(app_id, message, how = {}) {
+		const event = this.messageEvent(app_id, message);
+		const delivery = this.link.deliver(app_id, event, how);
+		return { message_id: event.event.message.message_id, event, delivery, push: delivery.tries[0] };
+	}
+
+	// Its sender takes a message back; the event of it.
+	recall(message_id, app_id) {
+		const message = this.known.get(message_id);
+		if (message) message.recalled = true;
+		return app_id && this.event(app_id, 'im.message.recalled_v1', bodies.recalled(message_id, message?.chat_id, this.now()));
+	}
+
+	// Somebody presses a button (one of cards.buttons(), or its label): {event, answer, late, push or delivery}, once it was
+	// answered or three seconds are over. url: of the webhook; else over the connection.
+	async click(message, button, { user = 'ou_asker', url, ms = 3000, ...how } = {}) {
+		const found = typeof button === 'string' ? this.cards.buttons(message).find(({ label }) => label === button) : button;
+		const token = this.cards.token(message);
+		const { message_id, chat_id } = message;
+		const body = bodies.click({ user, token, message_id, chat_id, action: { value: found.value, ...(found.name ? { name: found.name } : {}), ...how.action } });
+		const event = this.event(message.app_id, 'card.action.trigger', body, { create_time: String(this.now() * 1000) });
+		const entry = { at: Date.now(), user, event, token, late: true };
+		this.cards.clicks.push(entry);
+		message.pressed = (message.pressed ?? 0) + 1;
+		await (url ? this.clickByHook(message, event, entry, url, ms) : this.clickByLink(message, event, entry, ms, how));
+		message.pressed--;
+		entry.ms = Date.now() - entry.at;
+		this.cards.tokens.get(token).answered = !entry.late;
+		if (entry.answer) this.cards.apply(message, entry.answer);
+		return entry;
+	}
+
+	async clickByHook(message, event, entry, url, ms) {
+		entry.delivery = await this.callback.request(url, this.callback.pack(message.app_id, event), ms);
+		entry.late = entry.delivery.status !== 200;
+		if (!entry.late) entry.answer = JSON.parse(entry.delivery.body || '{}');
+	}
+
+	async clickByLink(message, event, entry, ms, { type, connection }) {
+		entry.push = this.link.push(message.app_id, event, { ...(type ? { type } : {}), ...(connection ? { connection } : {}) });
+		if (!entry.push) return;
+		let timer;
+		await Promise.race([entry.push.acked, new Promise(resolve => (timer = setTimeout(resolve, ms)))]);
+		clearTimeout(timer);
+		entry.late = !entry.push.ack;
+		entry.answer = entry.push.data;
 	}
 
 	// ---- faults ----
 
-	// For the next `times` calls, behind `skip` others, that match method, path (a string or RegExp), app_id and
-	// chat_id (of a reply, that of the message answered): `delay` ms first; then
-	// `status`, `code`, `msg`, `headers`, `body` instead of the work; or `reset`: 'before' the work, or 'after' it was
-	// done; or `hang`: no answer at all, with the work done where hang is 'after'.
+	// For the next `times` calls, behind `skip` others, that match method, path (a string or RegExp), app_id, chat_id (of a
+	// reply, that of the message answered; of a card's call, where it stands) and when(call): `delay` ms first; then
+	// `status`, `code`, `msg`, `headers`, `body` instead of the work; or `reset`: 'before' the work, or 'after' it was done; or
+	// `hang`: no answer at all, with the work done where hang is 'after'.
 	fault(fault) {
 		this.faults.push({ times: 1, ...fault });
 		return this;
@@ -131,9 +209,9 @@ export class Feishu {
 			fault =>
 				(!fault.method || fault.method === call.method) &&
 				(!fault.app_id || fault.app_id === call.app_id) &&
+				(!fault.path || (fault.path instanceof RegExp ? fault.path.test(call.path) : call.path === fault.path)) &&
 				(!fault.chat_id || fault.chat_id === this.chatOf(call)) &&
-				(!fault.path ||
-					(fault.path instanceof RegExp ? fault.path.test(call.path) : call.path === fault.path)),
+				(!fault.when || fault.when(call)),
 		);
 		if (at < 0) return null;
 		const fault = this.faults[at];
@@ -144,27 +222,11 @@ export class Feishu {
 
 	chatOf(call) {
 		const parts = call.path.split('/');
-		if (parts[6] === 'reply') return this.known.get(parts[5])?.chat_id;
-		try {
-			return JSON.parse(call.raw).receive_id;
-		} catch {
-			return undefined;
-		}
+		if (parts[2] === 'cardkit') return this.cards.cards.get(parts[5])?.message?.chat_id;
+		return this.known.get(parts[5])?.chat_id ?? call.body?.receive_id;
 	}
 
-	// All tokens of an app are refused from now on; the next one asked for is new.
-	revoke(app_id) {
-		for (const [token, { app_id: owner }] of this.tokens) {
-			if (owner === app_id) this.tokens.delete(token);
-		}
-	}
-
-	recall(message_id) {
-		const message = this.known.get(message_id);
-		if (message) message.recalled = true;
-	}
-
-	// ---- the API ----
+	// ---- HTTP ----
 
 	async serve(request, response) {
 		const chunks = [];
@@ -176,438 +238,165 @@ export class Feishu {
 				chunks.push(chunk);
 			}
 		} catch {
-			return; // the client went away
+			return undefined; // the client went away
 		}
-		const raw = Buffer.concat(chunks);
 		const url = new URL(request.url, 'http://platform');
 		const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-		const call = {
-			at: this.now(),
-			method: request.method,
-			path: url.pathname,
-			query: Object.fromEntries(url.searchParams),
-			headers: request.headers,
-			raw: raw.toString('utf8'),
-			token,
-			app_id: this.tokens.get(token)?.app_id,
-		};
-		this.calls.push(call);
-		await this.answer(call, request, response);
+		const isForm = /^multipart\//.test(request.headers['content-type'] ?? '');
+		const bytes = Buffer.concat(chunks);
+		const call = { at: this.now(), real: Date.now(), method: request.method, path: url.pathname, query: Object.fromEntries(url.searchParams),
+			headers: request.headers, size, raw: isForm ? '' : bytes.toString('utf8'), token, app_id: this.tokens.tokens.get(token)?.app_id };
+		if (isForm) Object.defineProperty(call, 'bytes', { value: bytes });
+		else call.body = jsonOf(call);
+		if (this.options.record) this.calls.push(call);
+		return this.answer(call, request, response);
 	}
 
 	async answer(call, request, response) {
-		const fault = this.takeFault(call);
-		if (fault?.delay) await sleep(fault.delay);
-		if (fault?.reset === 'before') return request.socket.destroy();
-		if (fault?.hang && fault.hang !== 'after') return;
+		const fault = (call.fault = this.takeFault(call));
+		const leave = this.cards.enter(call.path);
+		const latency = Math.max(fault?.delay ?? 0, this.options.latency ?? 0);
+		if (latency) await sleep(latency);
+		if (fault?.reset === 'before' || (fault?.hang && fault.hang !== 'after')) {
+			leave();
+			return fault.hang ? undefined : request.socket.destroy();
+		}
 		const invented = fault && (fault.status || fault.code !== undefined || fault.body !== undefined);
-		const answer = invented ? this.invented(fault) : this.work(call);
-		call.answer = { status: answer.status, code: answer.body?.code };
+		const answer = invented ? this.invented(call, fault) : this.work(call);
+		call.answer = { status: answer.status, code: answer.body?.code, data: answer.body?.data };
+		call.answered = Date.now();
+		leave();
 		if (fault?.reset === 'after') return request.socket.destroy();
-		if (fault?.hang === 'after') return;
-		const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
-		response.writeHead(answer.status, {
-			'content-type': 'application/json; charset=utf-8',
-			'x-tt-logid': id(''),
-			'content-length': Buffer.byteLength(text),
-			...answer.headers,
-		});
-		response.end(text);
+		if (fault?.hang === 'after') return undefined;
+		if (answer.slow) await sleep(answer.slow);
+		const data = answer.binary ?? (typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+		response.writeHead(answer.status, { 'content-type': answer.type ?? 'application/json; charset=utf-8', 'x-tt-logid': bodies.id(''),
+			'content-length': Buffer.byteLength(data), ...answer.headers });
+		return response.end(data);
 	}
 
-	invented(fault) {
+	invented(call, fault) {
 		const code = fault.code ?? 1;
-		const body = fault.body ?? {
-			code,
-			msg: fault.msg ?? WORDS[code] ?? 'invented',
-			error: { log_id: id('') },
-		};
-		return { status: fault.status ?? 400, headers: fault.headers ?? {}, body };
+		const body = fault.body ?? { code, msg: fault.msg ?? wordsOf(code), error: { log_id: bodies.id('') } };
+		return { status: fault.status ?? (call.path === ENDPOINT ? 200 : 400), headers: fault.headers ?? {}, body };
 	}
 
 	work(call) {
+		if (call.path === ENDPOINT) return { status: 200, body: this.link.endpoint(call) };
+		if (call.path === REGISTRATION) return this.console.post(call);
 		try {
-			const body = this.route(call);
-			return { status: 200, headers: {}, body: { code: 0, msg: 'success', ...body } };
+			const { binary, status = 200, type, headers, slow, ...body } = this.route(call);
+			return binary ? { status, binary, type, headers, slow } : { status, body: { code: 0, msg: 'success', ...body } };
 		} catch (error) {
 			if (!(error instanceof Refusal)) throw error;
 			const { code, status, headers } = error;
-			return { status, headers, body: { code, msg: error.message, error: { log_id: id('') } } };
+			return { status, headers, body: { code, msg: error.message, error: { log_id: bodies.id('') } } };
 		}
 	}
 
 	route(call) {
 		const parts = call.path.split('/').slice(1).map(decodeURIComponent);
 		if (parts.shift() !== 'open-apis') throw new Refusal(99991663, { status: 404 });
-		const name = `${call.method} ${parts.join('/')}`;
-		if (name === 'POST auth/v3/tenant_access_token/internal') return this.giveToken(this.json(call));
-		const app = this.appOf(call);
-		if (name === 'GET bot/v3/info') return { msg: 'ok', bot: this.info(app) };
-		if (parts[0] === 'im' && parts[1] === 'v1' && parts[2] === 'messages') {
-			return this.routeMessage(call, app, parts.slice(3));
+		if (parts[0] === 'bot' && parts[1] === 'v2') return this.robots.send(call, parts[3]);
+		if (parts.join('/') === 'auth/v3/tenant_access_token/internal') return this.tokens.give(this.json(call));
+		const app = this.tokens.appOf(call);
+		call.interface = interfaceOf(call.method, parts);
+		this.admit(app, call.interface);
+		return this.api(call, app, parts);
+	}
+
+	// Rates, the month's quota, scopes: in this order, and what is refused is not counted.
+	admit(app, name) {
+		if (!this.appRate.take(`${app.app_id} ${name}`, this.now())) {
+			this.counts.limited++;
+			throw new Refusal(99991400, { status: 429, headers: { 'x-ogw-ratelimit-limit': String(this.options.appRate), 'x-ogw-ratelimit-reset': '1' } });
 		}
-		if (name.startsWith('GET im/v1/chats/')) {
-			return { data: { name: '项目一组', chat_mode: 'group', group_message_type: 'chat', external: false } };
+		if (this.options.monthly && this.counts.calls >= this.options.monthly) throw new Refusal(99991403);
+		this.counts.calls++;
+		checkScopes(app, name);
+	}
+
+	api(call, app, parts) {
+		const [area, , kind] = parts;
+		if (area === 'cardkit' && kind === 'cards') return this.cards.route(call, app, parts.slice(3));
+		if (area === 'im' && kind === 'messages') return this.posts.route(call, app, parts.slice(3));
+		switch (call.interface) {
+			case 'POST im/v1/images':
+				return this.files.upload(call, app, 'image');
+			case 'POST im/v1/files':
+				return this.files.upload(call, app, 'file');
+			case 'GET bot/v3/info':
+				return { msg: 'ok', bot: info(app) };
+			case 'GET application/v6/scopes':
+				return { data: { scopes: listScopes(app) } };
+			case 'GET im/v1/chats/:id':
+				return { data: { name: '项目一组', chat_mode: 'group', group_message_type: 'chat', external: false, ...this.chats.get(parts[3]) } };
+			case 'GET application/v6/scopes':
+				return { data: { scopes: [...(app.scopes ?? GRANTED)].map(scope_name => ({ scope_name, grant_status: 1, scope_type: 'tenant' })) } };
+			case 'POST interactive/v1/card/update':
+				return this.cards.delayed(call, app);
+			default:
+				throw new Refusal(230001, { status: 404 });
 		}
-		throw new Refusal(230001, { status: 404 });
 	}
 
-	routeMessage(call, app, parts) {
-		if (call.method === 'POST' && parts.length === 0) return this.create(call, app);
-		const message = this.known.get(parts[0]);
-		if (call.method === 'POST' && parts[1] === 'reply') return this.reply(call, app, message);
-		if (call.method === 'POST' && parts[1] === 'reactions') return this.react(call, app, message);
-		if (!message) throw new Refusal(231003);
-		if (call.method === 'DELETE' && parts[1] === 'reactions') {
-			return { data: message.reactions?.get(parts[2]) ?? {} };
-		}
-		if (call.method === 'GET' && parts.length === 1) return { data: { items: [shown(message)] } };
-		if (message.app_id !== app.app_id) throw new Refusal(230071); // not its own
-		if (call.method === 'DELETE') {
-			message.recalled = true;
-			return { data: {} };
-		}
-		if (call.method === 'PUT') return this.edit(call, message);
-		if (call.method === 'PATCH') return this.patch(call, message);
-		throw new Refusal(230001, { status: 404 });
+	json(call, code = 230001) {
+		if (!/^application\/json\b/.test(call.headers['content-type'] ?? '') || !call.body) throw new Refusal(code);
+		return call.body;
 	}
 
-	json(call) {
-		if (!/^application\/json\b/.test(call.headers['content-type'] ?? '')) throw new Refusal(230001);
-		try {
-			const body = JSON.parse(call.raw);
-			if (body && typeof body === 'object') return (call.body = body);
-		} catch {
-			/* refused below */
-		}
-		throw new Refusal(230001);
-	}
-
-	appOf(call) {
-		if (!call.token) throw new Refusal(99991661);
-		const owner = this.tokens.get(call.token);
-		if (!owner || owner.ends <= this.now()) {
-			throw new Refusal(99991663, { status: this.options.invalidTokenStatus });
-		}
-		return this.apps.get(owner.app_id);
-	}
-
-	giveToken({ app_id, app_secret }) {
-		const app = this.apps.get(app_id);
-		if (!app || app.app_secret !== app_secret) throw new Refusal(10015, { status: 200 });
-		if (app.disabled) throw new Refusal(10014, { status: 200 });
-		const now = this.now();
-		const life = (app.tokenLife ?? this.options.tokenLife) * 1000;
-		let [token, entry] = [...this.tokens].reverse().find(([, given]) => given.app_id === app_id) ?? [];
-		if (!entry || entry.ends - now < Math.min(TOKEN_KEPT, life / 4)) {
-			token = id('t-');
-			entry = { app_id, ends: now + life };
-			this.tokens.set(token, entry);
-		}
-		return { msg: 'ok', tenant_access_token: token, expire: Math.floor((entry.ends - now) / 1000) };
-	}
-
-	info(app) {
-		return {
-			activate_status: app.activate_status,
-			app_name: app.name ?? '小助手',
-			avatar_url: 'https://example.invalid/a.png',
-			ip_white_list: [],
-			open_id: app.open_id,
-		};
-	}
-
-	// ---- messages ----
-
-	create(call, app) {
-		const body = this.json(call);
-		const kind = call.query.receive_id_type;
-		if (!['chat_id', 'open_id', 'union_id', 'user_id', 'email'].includes(kind)) throw new Refusal(230001);
-		if (typeof body.receive_id !== 'string' || body.receive_id === '') throw new Refusal(230001);
-		const prefix = { chat_id: 'oc_', open_id: 'ou_', union_id: 'on_' }[kind] ?? '';
-		if (!body.receive_id.startsWith(prefix)) throw new Refusal(230001);
-		return this.post(call, app, body, { chat_id: body.receive_id, receive_id_type: kind });
-	}
-
-	reply(call, app, message) {
-		const body = this.json(call);
-		if (!message) throw new Refusal(231003);
-		if (message.recalled) throw new Refusal(230011);
-		return this.post(call, app, body, {
-			chat_id: message.chat_id,
-			reply_to: message.message_id,
-			thread_id: message.thread_id,
-		});
-	}
-
-	post(call, app, body, where) {
-		const now = this.now();
-		const content = checkContent(call, body);
-		if (this.left.has(where.chat_id)) throw new Refusal(230002);
-		const key = body.uuid ? `${app.app_id} ${body.uuid}` : null;
-		const before = key ? this.uuids.get(key) : null;
-		if (before && now - before.at < HOUR) {
-			call.repeated = true;
-			return { data: shown(before.message) };
-		}
-		this.checkRates(app, where.chat_id, now);
-		const message = {
-			message_id: id('om_'),
-			app_id: app.app_id,
-			msg_type: body.msg_type,
-			content,
-			uuid: body.uuid,
-			at: now,
-			text: textOf(body.msg_type, content),
-			edits: 0,
-			...where,
-		};
-		this.messages.push(message);
-		this.known.set(message.message_id, message);
-		if (key) this.uuids.set(key, { message, at: now });
-		return { data: shown(message) };
-	}
-
-	checkRates(app, chat, now) {
-		if (!this.appRate.take(app.app_id, now)) {
-			throw new Refusal(99991400, {
-				status: 429,
-				headers: { 'x-ogw-ratelimit-limit': String(this.options.appRate), 'x-ogw-ratelimit-reset': '1' },
-			});
-		}
-		if (!this.chatRate.take(chat, now)) throw new Refusal(230020);
-	}
-
-	edit(call, message) {
-		const body = this.json(call);
-		if (!['text', 'post'].includes(body.msg_type) || message.msg_type === 'interactive')
-			throw new Refusal(230001);
-		if (++message.edits > 20) throw new Refusal(230072);
-		message.content = checkContent(call, body);
-		message.text = textOf(body.msg_type, message.content);
-		return { data: shown(message) };
-	}
-
-	patch(call, message) {
-		if (message.msg_type !== 'interactive') throw new Refusal(230001);
-		message.content = checkContent(call, { ...this.json(call), msg_type: 'interactive' });
-		return { data: {} };
-	}
-
-	react(call, app, message) {
-		const type = this.json(call).reaction_type?.emoji_type;
-		if (!message) throw new Refusal(231003);
-		if (typeof type !== 'string') throw new Refusal(231001);
-		const reaction = { reaction_id: id(''), reaction_type: { emoji_type: type } };
-		message.reactions = (message.reactions ?? new Map()).set(reaction.reaction_id, reaction);
-		return { data: reaction };
+	// All calls of one interface: "POST im/v1/messages/:id/reply", or a part of it.
+	callsOf(name) {
+		return this.calls.filter(call => call.interface?.includes(name));
 	}
 
 	// ---- webhooks ----
 
-	// An event of a message that a person wrote; text may hold "@bot", which mentions the app's bot.
-	messageEvent(
-		app_id,
-		{
-			chat_id = 'oc_group',
-			chat_type = 'group',
-			sender = 'ou_asker',
-			text = '',
-			message_type = 'text',
-			content,
-			thread_id,
-			message_id = id('om_'),
-			mentions = [],
-			sender_type = 'user',
-		},
-	) {
-		const app = this.apps.get(app_id);
-		const now = this.now();
-		const named = text.includes('@bot')
-			? [
-					{
-						key: '@_user_1',
-						id: { open_id: app.open_id, union_id: id('on_'), user_id: '' },
-						mentioned_type: 'bot',
-						name: app.name ?? '小助手',
-						tenant_key: 'tenant',
-					},
-					...mentions,
-				]
-			: mentions;
-		const message = {
-			message_id,
-			create_time: String(now),
-			update_time: String(now),
-			chat_id,
-			chat_type,
-			message_type,
-			content: JSON.stringify(content ?? { text: text.replaceAll('@bot', '@_user_1') }),
-			...(thread_id ? { thread_id } : {}),
-			...(named.length > 0 ? { mentions: named } : {}),
-		};
-		this.known.set(message_id, { message_id, chat_id, thread_id, at: now, from: sender });
-		return this.envelope(app_id, 'im.message.receive_v1', {
-			sender: { sender_id: { open_id: sender, union_id: id('on_') }, sender_type, tenant_key: 'tenant' },
-			message,
-		});
+	get deliveries() {
+		return this.callback.deliveries;
 	}
 
-	envelope(app_id, event_type, event) {
-		const app = this.apps.get(app_id);
-		return {
-			schema: '2.0',
-			header: {
-				event_id: id(''),
-				token: app.verification_token,
-				create_time: String(this.now()),
-				event_type,
-				tenant_key: 'tenant',
-				app_id,
-			},
-			event,
-		};
+	pack(...all) {
+		return this.callback.pack(...all);
 	}
 
-	// The bytes and headers of one delivery. signed: not for the console's check of an address.
-	pack(app_id, object, { signed = true } = {}) {
-		const { encrypt_key: key } = this.apps.get(app_id);
-		const headers = { 'content-type': 'application/json; charset=utf-8' };
-		const plain = JSON.stringify(object);
-		if (!key) return { body: plain, headers };
-		const iv = randomBytes(16);
-		const cipher = createCipheriv('aes-256-cbc', createHash('sha256').update(key).digest(), iv);
-		const encrypt = Buffer.concat([iv, cipher.update(plain, 'utf8'), cipher.final()]).toString('base64');
-		const body = JSON.stringify({ encrypt });
-		if (signed) {
-			const timestamp = String(Math.floor(this.now() / 1000));
-			const nonce = randomBytes(8).toString('hex');
-			headers['x-lark-request-timestamp'] = timestamp;
-			headers['x-lark-request-nonce'] = nonce;
-			headers['x-lark-signature'] = createHash('sha256')
-				.update(timestamp + nonce + key + body)
-				.digest('hex');
-		}
-		return { body, headers };
+	request(...all) {
+		return this.callback.request(...all);
 	}
 
-	// One request: {status, body} or {error}. 3 s, as the platform.
-	request(url, { body, headers }, timeout = 3000) {
-		return new Promise(resolve => {
-			const options = {
-				method: 'POST',
-				agent: this.agent,
-				timeout,
-				headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-			};
-			const request = http.request(url, options, response => {
-				const chunks = [];
-				response.on('data', chunk => chunks.push(chunk));
-				response.on('end', () =>
-					resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString('utf8') }),
-				);
-				response.on('error', error => resolve({ error: error.message }));
-			});
-			request.on('timeout', () => request.destroy(new Error('timeout')));
-			request.on('error', error => resolve({ error: error.message }));
-			request.end(body);
-		});
+	verify(...all) {
+		return this.callback.verify(...all);
 	}
 
-	// What the console does when an administrator saves the address: the challenge must come back within a second.
-	async verify(app_id, url) {
-		const challenge = randomBytes(12).toString('hex');
-		const object = { challenge, token: this.apps.get(app_id).verification_token, type: 'url_verification' };
-		const answer = await this.request(url, this.pack(app_id, object, { signed: false }), 1000);
-		let echoed;
-		try {
-			echoed = JSON.parse(answer.body).challenge;
-		} catch {
-			/* no JSON: not verified */
-		}
-		return answer.status === 200 && echoed === challenge;
+	deliver(...all) {
+		return this.callback.deliver(...all);
 	}
 
-	// Delivers until it is answered with 200, at most once more than the ladder has steps. {acknowledged, tries}.
-	async deliver(app_id, url, object) {
-		const tries = [];
-		for (const wait of [0, ...this.options.ladder]) {
-			if (wait > 0) await sleep(wait);
-			if (this.closed) break;
-			const started = this.now();
-			const answer = await this.request(url, this.pack(app_id, object));
-			const entry = { app_id, event: object, at: started, ms: this.now() - started, ...answer };
-			tries.push(entry);
-			this.deliveries.push(entry);
-			if (answer.status === 200) return { acknowledged: true, tries };
-		}
-		return { acknowledged: false, tries };
-	}
-
-	// A person writes: builds the event and delivers it.
+	// A person writes: builds the event and delivers it to a webhook.
 	async say(app_id, url, message) {
 		const event = this.messageEvent(app_id, message);
 		const result = await this.deliver(app_id, url, event);
 		return { ...result, message_id: event.event.message.message_id };
 	}
+
+	revoke(app_id) {
+		this.tokens.revoke(app_id);
+	}
 }
 
-// ---- what may be sent ----
+function info(app) {
+	return { activate_status: app.activate_status, app_name: app.name ?? '小助手', avatar_url: 'https://example.invalid/a.png', ip_white_list: [],
+		open_id: app.open_id };
+}
 
-function checkContent(call, body) {
-	if (!TYPES.includes(body.msg_type) || typeof body.content !== 'string') throw new Refusal(230001);
-	if (body.uuid !== undefined && (typeof body.uuid !== 'string' || body.uuid.length > 50))
-		throw new Refusal(230001);
-	if (Buffer.byteLength(call.raw) > (MOST[body.msg_type] ?? BODY_MOST)) throw new Refusal(230025);
-	let content;
+function jsonOf(call) {
 	try {
-		content = JSON.parse(body.content);
+		const body = JSON.parse(call.raw);
+		return body && typeof body === 'object' ? body : undefined;
 	} catch {
-		throw new Refusal(230001);
+		return undefined;
 	}
-	if (!content || typeof content !== 'object') throw new Refusal(230001);
-	if (body.msg_type === 'text' && (typeof content.text !== 'string' || content.text === ''))
-		throw new Refusal(230001);
-	if (body.msg_type === 'post') checkPost(content);
-	return content;
-}
-
-// Language first; paragraphs of nodes; Markdown stands alone in its paragraph.
-function checkPost(content) {
-	const languages = Object.values(content);
-	if (languages.length === 0 || Object.keys(content).some(key => !/^[a-z]{2}_[a-z]{2}$/.test(key))) {
-		throw new Refusal(230001);
-	}
-	for (const { content: paragraphs } of languages) {
-		if (!Array.isArray(paragraphs) || !paragraphs.every(Array.isArray)) throw new Refusal(230001);
-		for (const nodes of paragraphs) {
-			const alone = nodes.some(node => node?.tag === 'md' || node?.tag === 'img' || node?.tag === 'media');
-			if (alone && nodes.length > 1) throw new Refusal(230001);
-			if (!nodes.every(node => typeof node?.tag === 'string')) throw new Refusal(230001);
-		}
-	}
-}
-
-function textOf(type, content) {
-	if (type === 'text') return content.text;
-	if (type !== 'post') return undefined;
-	const [{ content: paragraphs }] = Object.values(content);
-	return paragraphs.map(nodes => nodes.map(node => node.text ?? '').join('')).join('\n');
-}
-
-function shown(message) {
-	const { message_id, chat_id, thread_id, msg_type, at, recalled } = message;
-	return {
-		message_id,
-		chat_id,
-		msg_type,
-		create_time: String(at),
-		update_time: String(at),
-		deleted: Boolean(recalled),
-		...(thread_id ? { thread_id } : {}),
-		...(message.reply_to ? { parent_id: message.reply_to } : {}),
-		body: { content: JSON.stringify(message.content ?? {}) },
-	};
 }
 
 export const startFeishu = (options = {}) => new Feishu(options).listen(options.port ?? 0);
+export { bodies };

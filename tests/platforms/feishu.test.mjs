@@ -3,41 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import test from 'node:test';
 import * as lark from '@larksuiteoapi/node-sdk';
-import { startFeishu } from './feishu.mjs';
-
-const app = {
-	app_id: 'cli_6af6b6ea90eb13e0',
-	app_secret: 'LJ6Bghx6A60Ly2u9G90dC5sq1OsCTLyx',
-	open_id: 'ou_a6c25c0120a930eac755a6ab556f046b',
-	name: '小助手',
-	encrypt_key: 'shared-Encrypt-Key-2026',
-	verification_token: 'EPTe2RR1iYWJk20LhClchH5tUrnc0vO5',
-};
-const silent = { error() {}, warn() {}, info() {}, debug() {}, trace() {} };
-
-async function begin(t, options = {}) {
-	const platform = await startFeishu({ apps: [app], ladder: [1, 1, 1, 1], ...options });
-	t.after(() => platform.close());
-	const client = new lark.Client({
-		appId: app.app_id,
-		appSecret: app.app_secret,
-		domain: platform.url,
-		logger: silent,
-		cache: memory(), // one of its own a test: the SDK's is the process's
-	});
-	return { platform, client };
-}
-
-function memory() {
-	const kept = new Map();
-	return {
-		get: async key => kept.get(String(key))?.value,
-		set: async (key, value) => {
-			kept.set(String(key), { value });
-			return true;
-		},
-	};
-}
+import { APP as app, begin, code, silent } from './feishu/client.mjs';
 
 async function serve(t, dispatcher, options = { autoChallenge: true }) {
 	const server = http.createServer(lark.adaptDefault('/hook', dispatcher, options));
@@ -120,8 +86,6 @@ test('edit, patch, withdraw, react', async t => {
 	);
 });
 
-const code = expected => error => error.response?.data?.code === expected;
-
 test('refusals reach the client with their codes', async t => {
 	const { platform, client } = await begin(t);
 	await assert.rejects(client.im.message.create(text('oc_a', 'x'.repeat(160 * 1024))), code(230025));
@@ -154,7 +118,7 @@ test('five messages a second in a chat', async t => {
 test('a token is the same while half an hour of it remains', async t => {
 	let now = 1763777777000;
 	const { platform } = await begin(t, { now: () => now });
-	const ask = () => platform.giveToken(app);
+	const ask = () => platform.tokens.give(app);
 	const first = ask();
 	assert.equal(first.expire, 7200);
 	now += 89 * 60_000;
@@ -162,9 +126,9 @@ test('a token is the same while half an hour of it remains', async t => {
 	now += 2 * 60_000;
 	const second = ask();
 	assert.notEqual(second.tenant_access_token, first.tenant_access_token);
-	assert.equal(platform.appOf({ token: first.tenant_access_token }).app_id, app.app_id);
+	assert.equal(platform.tokens.appOf({ token: first.tenant_access_token }).app_id, app.app_id);
 	now += 30 * 60_000;
-	assert.throws(() => platform.appOf({ token: first.tenant_access_token }), { code: 99991663 });
+	assert.throws(() => platform.tokens.appOf({ token: first.tenant_access_token }), { code: 99991663 });
 });
 
 for (const status of [400, 200]) {
