@@ -58,8 +58,8 @@ static bool collect(struct qg_turn *turn)
 /* What needs no look: nobody is there to do it, or it would be of no use to anybody. */
 static bool is_settled(const struct qg_turn *turn, struct qg_look *look)
 {
-	bool speaks = is_named(look->attachment, "audio") || is_named(look->attachment, "video");
-	look->is_foreign = turn->request.media == NULL || speaks;
+	bool is_kept = look->is_picture || is_named(look->attachment, "file");
+	look->is_foreign = turn->request.media == NULL || !is_kept;
 	look->is_blind = look->is_picture && !turn->sees;
 	return look->is_foreign || look->is_blind;
 }

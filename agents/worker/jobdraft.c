@@ -32,6 +32,7 @@ static void publish(struct job *job)
 			.chat = last->chat,
 			.conversation = job->entry.conversation,
 			.handle = last->handle,
+			.sender = last->chat_type == QG_CHAT_GROUP ? last->sender : NULL,
 			.answers = answers,
 			.sequence = sequence + job->draft_count++ % OF_A_TRY,
 			.text = qg_turn_text(job->turn),

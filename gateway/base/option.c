@@ -166,10 +166,13 @@ void qg_option_fill_values(const struct qg_option *table, const struct qg_tree *
 			const struct qg_tree *empty =
 				layers[0] != NULL ? qg_tree_get(layers[0], row->name) : NULL;
 			if (empty != NULL) {
-				qg_problem_error_key(
-					problems, empty, "'%s' is left empty", row->name);
+				qg_problem_error_key(problems, empty, "'%s' is left empty%s%s",
+					row->name, row->help ? ": " : "",
+					row->help ? row->help : "");
 			} else {
-				qg_problem_error(problems, layers[0], "'%s' is missing", row->name);
+				qg_problem_error(problems, layers[0], "'%s' is missing%s%s",
+					row->name, row->help ? ": " : "",
+					row->help ? row->help : "");
 			}
 		} else if (row->fallback != NULL) {
 			take_fallback(row, dir, slot_of(row, target), problems);

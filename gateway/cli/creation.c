@@ -242,7 +242,10 @@ static void answered(void *arg, struct qg_fetch *fetch, const struct qg_fetch_en
 	} else if (asking->creation.url) {
 		ask_later(asking);
 	} else {
-		give_up(asking, qg_fetch_error_text(end->error));
+		char words[160];
+		snprintf(words, sizeof(words), "没连上平台 not reached: %s",
+			qg_fetch_error_text(end->error));
+		give_up(asking, words);
 	}
 }
 

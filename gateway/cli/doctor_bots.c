@@ -78,8 +78,8 @@ static void say_probe(struct qg_doctor *doctor, const struct qg_bot_config *bot,
 	} else if (probe->status == QG_NOT_FOUND) {
 		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "凭据有效，但%s", probe->words);
 	} else if (speaks && refused) {
-		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "凭据没通过（填在 %s）：%s", bot->file,
-			probe->words);
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "平台没有放行（凭据填在 %s）：%s",
+			bot->file, probe->words);
 	} else if (speaks) {
 		qg_doctor_note(doctor, QG_GRADE_FAIL, about, "凭据没能核对：%s", probe->words);
 	} else if (refused) {
@@ -197,6 +197,49 @@ static void check_hook(struct qg_doctor *doctor, const struct qg_bot_config *bot
 	}
 }
 
+/* ---- the month ---- */
+
+enum { MONTH_NEAR = 80 }; /* per cent */
+
+static void say_month(
+	struct qg_doctor *doctor, const char *about, const char *what, double used, double limit)
+{
+	if (used >= limit) {
+		qg_doctor_note(doctor, QG_GRADE_FAIL, about,
+			"本月的%s数到 %.0f 次，额度 %.0f "
+			"次，用完了：在平台的管理后台增购，或等下月；"
+			"实际额度不同就改配置 · this month's quota is used up",
+			what, used, limit);
+	} else if (used * 100 >= limit * MONTH_NEAR) {
+		qg_doctor_note(doctor, QG_GRADE_WARN, about,
+			"本月的%s数到 %.0f 次，额度 %.0f "
+			"次，快用完了：在平台的管理后台看看，必要时增购 · "
+			"this month's quota is nearly used up",
+			what, used, limit);
+	}
+}
+
+/* What the platform sells by the month, as the running server counts it. */
+static void check_month(
+	struct qg_doctor *doctor, const struct qg_bot_config *bot, const char *about)
+{
+	static const struct {
+		const char *kind, *title;
+	} kinds[] = {{"calls", "接口调用"}, {"uses", "消息"}};
+	QG_AUTO(qg_str_free) char *used_name = qg_str_printf("%s_month_used", bot->platform);
+	QG_AUTO(qg_str_free) char *limit_name = qg_str_printf("%s_month_limit", bot->platform);
+	for (size_t i = 0; used_name && limit_name && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		double used, limit;
+		if (qg_cli_metric_kind(
+			    doctor->metrics, used_name, bot->name, kinds[i].kind, &used) &&
+			qg_cli_metric_kind(
+				doctor->metrics, limit_name, bot->name, kinds[i].kind, &limit) &&
+			limit > 0) {
+			say_month(doctor, about, kinds[i].title, used, limit);
+		}
+	}
+}
+
 /* ---- what died ---- */
 
 static void check_letters(struct qg_doctor *doctor, const struct qg_bot_config *bot,
@@ -249,6 +292,9 @@ void qg_doctor_bots(struct qg_doctor *doctor)
 		}
 		if (doctor->metrics && has_hook(bot)) {
 			check_hook(doctor, bot, about);
+		}
+		if (doctor->metrics) {
+			check_month(doctor, bot, about);
 		}
 		check_letters(doctor, bot, depth, about);
 	}

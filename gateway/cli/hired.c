@@ -65,7 +65,7 @@ static void say_welcome(
 			welcome->probe == QG_OK ? "" : "，但", welcome->words);
 	} else if (welcome->probed) {
 		printf("%s: %s\n  需要改的话 to change them: bots.d/%s.yaml, secrets/\n",
-			refused ? "平台没有接受这些凭据 the platform did not accept the credentials"
+			refused ? "平台没有放行 the platform refused"
 				: "没能向平台核对凭据 the platform could not be asked",
 			welcome->words, name);
 	} else if (welcome->running &&

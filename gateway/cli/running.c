@@ -131,6 +131,27 @@ static bool read_line(
 	return end != number;
 }
 
+struct series { /* of one name and label */
+	bool found;
+	double sum, most;
+};
+
+static struct series read_series(const char *page, const char *name, const char *label)
+{
+	struct series series = {0};
+	double value;
+	for (const char *line = page; *line;) {
+		size_t size = strcspn(line, "\n");
+		if (read_line(line, size, name, label, &value)) {
+			series.most = series.found && series.most > value ? series.most : value;
+			series.sum += value;
+			series.found = true;
+		}
+		line += size + (line[size] == '\n');
+	}
+	return series;
+}
+
 bool qg_cli_metric(const char *page, const char *name, const char *bot, double *sum_out)
 {
 	QG_AUTO(qg_str_free) char *whole = qg_str_printf("qungong_%s", name);
@@ -138,18 +159,25 @@ bool qg_cli_metric(const char *page, const char *name, const char *bot, double *
 	if (!whole || (bot && !label)) {
 		return false;
 	}
-	bool found = false;
-	double sum = 0, value;
-	for (const char *line = page; *line;) {
-		size_t size = strcspn(line, "\n");
-		if (read_line(line, size, whole, label, &value)) {
-			found = true;
-			sum += value;
-		}
-		line += size + (line[size] == '\n');
+	struct series series = read_series(page, whole, label);
+	if (series.found) {
+		*sum_out = series.sum;
 	}
-	if (found) {
-		*sum_out = sum;
+	return series.found;
+}
+
+bool qg_cli_metric_kind(
+	const char *page, const char *name, const char *bot, const char *kind, double *most_out)
+{
+	QG_AUTO(qg_str_free) char *whole = qg_str_printf("qungong_%s", name);
+	QG_AUTO(qg_str_free)
+	char *label = qg_str_printf("bot=\"%s\",kind=\"%s\"", bot, kind);
+	if (!whole || !label) {
+		return false;
 	}
-	return found;
+	struct series series = read_series(page, whole, label);
+	if (series.found) {
+		*most_out = series.most;
+	}
+	return series.found;
 }

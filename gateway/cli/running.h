@@ -19,5 +19,8 @@ bool qg_cli_is_running(const struct qg_config *config, const struct qg_cli_store
 char *qg_cli_running_address(const char *admin_listen);
 /* The sum of a metric's series over all processes, those with bot="..." in their labels (NULL: all). False: none. */
 bool qg_cli_metric(const char *page, const char *name, const char *bot, double *sum_out);
+/* The same of bot="...",kind="...", and the greatest of all processes: of a figure that each of them knows whole. */
+bool qg_cli_metric_kind(
+	const char *page, const char *name, const char *bot, const char *kind, double *most_out);
 
 #endif

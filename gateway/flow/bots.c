@@ -106,6 +106,14 @@ static char *words(struct qg_bot *adapter_bot, const char *key)
 	return qg_role_words(bot_of(adapter_bot)->role, key, NULL);
 }
 
+/* A bot that its successor waits for has no link any more, but the same lease. */
+static bool may_send(const struct qg_bot *adapter_bot)
+{
+	const struct bot *bot = adapter_bot->owner;
+	const struct bot *now = bot->link ? bot : bots_find(bot->gateway, adapter_bot->name);
+	return now != NULL && link_may_send(now->link);
+}
+
 static const struct qg_host host = {
 	.receive = inbound_receive,
 	.sent = outbound_sent,
@@ -118,6 +126,7 @@ static const struct qg_host host = {
 	.tell_admins = errands_tell_admins,
 	.withdrawn = errands_withdrawn,
 	.left = errands_left,
+	.may_send = may_send,
 };
 
 /* ---- owning ---- */

@@ -1,4 +1,7 @@
-/* drafts.c - answers being made: rows that workers publish, handed to the platforms that show them. */
+/* drafts.c - answers being made: rows that workers publish, handed to the platforms that show them.
+ *
+ * That none overtakes an earlier answer of its chat is Redis' to see to, which alone knows what still waits (draft.lua,
+ * out.lua): what comes here may be shown. */
 #include "gateway.h"
 
 #include <stdlib.h>

@@ -9,10 +9,10 @@
 void qg_queue_draft(struct qg_queue *queue, const struct qg_entry *entry,
 	const struct qg_draft *draft, qg_queue_fn fn, void *arg)
 {
-	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:O, s:I, s:s}", "reply", draft->reply,
-		"bot", draft->bot, "chat", draft->chat, "conversation", draft->conversation,
-		"handle", draft->handle, "answers", draft->answers, "sequence",
-		(json_int_t)draft->sequence, "text", draft->text);
+	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:O, s:I, s:s}", "reply",
+		draft->reply, "bot", draft->bot, "chat", draft->chat, "conversation",
+		draft->conversation, "handle", draft->handle, "sender", draft->sender, "answers",
+		draft->answers, "sequence", (json_int_t)draft->sequence, "text", draft->text);
 	char *text = row != NULL ? qg_json_dump(row) : NULL;
 	json_decref(row);
 	struct call call;
@@ -61,6 +61,7 @@ enum qg_status qg_draft_decode(
 		.chat = qg_json_str(json, "chat", NULL),
 		.conversation = qg_json_str(json, "conversation", NULL),
 		.handle = qg_json_str(json, "handle", NULL),
+		.sender = qg_json_str(json, "sender", NULL),
 		.answers = json_object_get(json, "answers"),
 		.sequence = qg_json_int(json, "sequence", 0),
 		.text = qg_json_str(json, "text", NULL)};

@@ -59,9 +59,12 @@ struct qg_host { /* what the gateway offers a bot; tests hand in a fake */
 	void (*withdrawn)(struct qg_bot *bot, const char *chat, const char *message,
 		qg_stored_fn stored, void *arg);
 	/* The bot was removed from a chat, or the chat is gone: what waits there, its due items and what is not sent yet, is
-	 * dropped. event: id of what told so; delivered again it changes nothing, the bot may be back by then. */
+	 * dropped, and an admin enables it anew should the bot come back. event: id of what told so; delivered again it changes nothing, the bot may be back by then. */
 	void (*left)(struct qg_bot *bot, const char *chat, const char *event, qg_stored_fn stored,
 		void *arg);
+	/* Whether this process owns the bot just now, as far as it can know. send() and draft() come only then; what an
+	 * adapter shows later, by a clock of its own, it asks first. May be NULL: it does. */
+	bool (*may_send)(const struct qg_bot *bot);
 };
 
 struct qg_ability { /* what a platform hears and shows */

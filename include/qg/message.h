@@ -85,6 +85,7 @@ struct qg_reply {
 /* A snapshot of an answer being made; borrowed for the call. */
 struct qg_draft {
 	const char *reply, *bot, *chat, *conversation, *handle;
+	const char *sender; /* whom it answers, for a mention; NULL in direct chats */
 	const json_t *answers;
 	int64_t sequence; /* grows over tries and snapshots */
 	const char *text; /* all of it so far */

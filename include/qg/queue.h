@@ -86,7 +86,7 @@ typedef void (*qg_withdrawn_fn)(void *arg, enum qg_status status, const struct q
 	const char *conversation);
 void qg_queue_withdraw(struct qg_queue *queue, const struct qg_withdrawal *withdrawal,
 	qg_withdrawn_fn fn, void *arg);
-/* Drops all of a chat that no turn holds: messages, due items, replies. event: id of what told so, which counts once
+/* Drops all of a chat that no turn holds: messages, due items, replies, and that it is enabled. event: id of what told so, which counts once
  * within the window. QG_OK, or not to its end. */
 void qg_queue_leave(struct qg_queue *queue, const char *bot, const char *chat, const char *event,
 	unsigned window_ms, qg_queue_fn fn, void *arg);

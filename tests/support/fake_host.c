@@ -179,6 +179,12 @@ static void left(
 			  .arg = arg});
 }
 
+static bool may_send(const struct qg_bot *bot)
+{
+	const struct fake_host *host = bot->owner;
+	return !host->fenced;
+}
+
 static const struct qg_host functions = {.receive = receive,
 	.sent = sent,
 	.link_changed = link_changed,
@@ -189,7 +195,8 @@ static const struct qg_host functions = {.receive = receive,
 	.say = say,
 	.tell_admins = tell_admins,
 	.withdrawn = withdrawn,
-	.left = left};
+	.left = left,
+	.may_send = may_send};
 
 static void fill_options(struct fake_host *host, const struct qg_adapter *adapter, const char *text)
 {
@@ -343,4 +350,58 @@ void fake_host_wait(struct qg_loop *loop, bool (*check)(void *arg), void *arg)
 	qg_timer_repeat(timer, 1);
 	qg_loop_run(loop);
 	qg_timer_destroy(timer);
+}
+
+/* ---- beside it ---- */
+
+static void changed(void *arg, bool connected, const char *why)
+{
+	(void)why;
+	*(bool *)arg = connected;
+}
+
+static bool is_set(void *arg)
+{
+	return *(bool *)arg;
+}
+
+struct qg_redis *fake_host_redis(struct qg_loop *loop, const char *url)
+{
+	static bool up;
+	char error[128];
+	struct qg_redis_options set = {
+		.url = url, .scripts = qg_adapter_scripts, .changed = changed, .arg = &up};
+	up = false;
+	struct qg_redis *redis = qg_redis_create(loop, &set, error);
+	if (!redis) {
+		give_up(error);
+	}
+	fake_host_wait(loop, is_set, &up);
+	return redis;
+}
+
+struct qg_http_server *fake_host_serve(struct qg_loop *loop, size_t most,
+	void (*handler)(void *arg, struct qg_http_exchange *x), void *arg)
+{
+	char error[128];
+	struct qg_http_limits limits;
+	qg_http_limits_init(&limits);
+	if (most > 0) {
+		limits.body = most;
+	}
+	struct qg_http_server *server =
+		qg_http_server_create(loop, "127.0.0.1:0", &limits, handler, arg, error);
+	if (!server) {
+		give_up(error);
+	}
+	return server;
+}
+
+void fake_host_take(struct fake_host *host, struct qg_http_exchange *x)
+{
+	const char *path = qg_http_path(x);
+	if (!qg_str_starts_with(path, FAKE_HOOK)) {
+		give_up(path);
+	}
+	host->bot.adapter->on_http(&host->bot, x, path + strlen(FAKE_HOOK), false);
 }

@@ -10,6 +10,7 @@
 
 #include "qg/adapter.h"
 #include "qg/config.h"
+#include "qg/http.h"
 #include "qg/redis.h"
 
 #define FAKE_HOST_MAX 64
@@ -49,6 +50,7 @@ struct fake_host {
 	size_t links, stops, replays, kicks;
 	enum qg_link link;   /* as last told */
 	bool has_words;	     /* then a sentence reads as its key */
+	bool fenced;	     /* somebody else may own the bot by now */
 	char problems[2048]; /* of the options, as a person would see them */
 };
 
@@ -67,6 +69,14 @@ void fake_host_release(struct fake_host *host);
 struct qg_reply *fake_host_reply(const char *id, const char *answers, const char *text);
 void fake_host_send(struct fake_host *host, struct qg_reply *reply);
 void fake_host_stop(struct fake_host *host);
+/* What stands beside it: a connection to that Redis, with the platforms' scripts, once it is up; and a server of the
+ * test's on a free port, which takes bodies of so many bytes at most (0: as many as the gateway). */
+struct qg_redis *fake_host_redis(struct qg_loop *loop, const char *url);
+struct qg_http_server *fake_host_serve(struct qg_loop *loop, size_t most,
+	void (*handler)(void *arg, struct qg_http_exchange *x), void *arg);
+/* A request that came to FAKE_HOOK, or below it, is given to the bot. */
+#define FAKE_HOOK "/hook/xiaoman"
+void fake_host_take(struct fake_host *host, struct qg_http_exchange *x);
 /* Runs the loop until check(arg) holds; ends the test after some seconds without. */
 void fake_host_wait(struct qg_loop *loop, bool (*check)(void *arg), void *arg);
 

@@ -22,4 +22,7 @@ long qg_test_malloc_live(void);
  * the run without a failure fails; returns the number of allocations made to fail. */
 long qg_test_each_malloc(bool (*body)(void *arg), void *arg);
 
+/* malloc_digests.c: digests have no way to fail but the end of the process. First thing in main(). */
+void qg_test_malloc_spare_digests(void);
+
 #endif

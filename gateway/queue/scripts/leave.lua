@@ -1,6 +1,7 @@
 -- leave: bot, chat, event, window ms, cursors of what is scheduled and of what is due ('' for what was read to its end). The
 -- bot is not in that chat any more: what waits there, is due there or was to be sent there is dropped, a page a call. What
--- a turn holds stays with it; what it says finds nobody. The event that told so counts once: the bot may be there again
+-- a turn holds stays with it; what it says finds nobody. Who takes the bot in again is perhaps no admin: the chat is not
+-- enabled any more. The event that told so counts once: the bot may be there again
 -- when it is told a second time.
 local bot, chat = ARGV[1], ARGV[2]
 local note = P .. 'd:' .. bot .. ':left:' .. ARGV[3]
@@ -68,5 +69,6 @@ if redis.call('EXISTS', o) == 1 or next_mail ~= '' or next_due ~= '' then
 end
 redis.call('ZREM', P .. 'w:' .. bot, chat)
 redis.call('DEL', P .. 'late:' .. bot .. ':' .. chat)
+redis.call('SREM', P .. 'g:' .. bot, chat)
 redis.call('SET', note, 1, 'PX', ARGV[4])
 return { 'ok' }

@@ -173,7 +173,7 @@ static const struct {
 		"endpoint another name\n"},
 	{"no provider",
 		"models: {a: {model: x}}\n",
-		"qungong.yaml:1:13: models.a: 'provider' is missing\n"},
+		"qungong.yaml:1:13: models.a: 'provider' is missing: whose service: offline and scripted need none\n"},
 	{"an unknown provider",
 		"models: {a: {provider: depseek}}\n",
 		"qungong.yaml:1:24: models.a.provider: nobody knows it\n"},
@@ -189,7 +189,7 @@ static const struct {
 		"list\n"},
 	{"a price",
 		"models: {a: {provider: deepseek, price: {input: -1, currency: EUR}}}\n",
-		"qungong.yaml:1:41: models.a.price: 'output' is missing\n"
+		"qungong.yaml:1:41: models.a.price: 'output' is missing: of 1,000,000 tokens\n"
 		"qungong.yaml:1:49: models.a.price.input: -1 is not between 0 and "
 		"1000000000\n"
 		"qungong.yaml:1:63: models.a.price.currency: 'EUR' is not one of: CNY, "
@@ -209,15 +209,15 @@ static const struct {
 	{"a bot without anything",
 		"bots:\n"
 		"- {}\n",
-		"qungong.yaml:2:3: bots[0]: 'name' is missing\n"
-		"qungong.yaml:2:3: bots[0]: 'platform' is missing\n"
-		"qungong.yaml:2:3: bots[0]: 'template' is missing\n"},
+		"qungong.yaml:2:3: bots[0]: 'name' is missing: a-z, 0-9 and -, at most 40; unique; in URLs and logs\n"
+		"qungong.yaml:2:3: bots[0]: 'platform' is missing: where it works\n"
+		"qungong.yaml:2:3: bots[0]: 'template' is missing: the role\n"},
 	{"a bot with nothing in it",
 		"bots:\n"
 		"- name:\n"
 		"  template: restaurant\n"
 		"  platform: web\n",
-		"qungong.yaml:2:3: bots[0].name: 'name' is left empty\n"},
+		"qungong.yaml:2:3: bots[0].name: 'name' is left empty: a-z, 0-9 and -, at most 40; unique; in URLs and logs\n"},
 	{"a name",
 		"bots:\n"
 		"- name: Xiao Man\n"
@@ -321,7 +321,7 @@ static const struct {
 		"them as \"09:00-18:00\"\n"
 		"qungong.yaml:6:35: bots[0].duty[0].days: 'mon-fry' are no days; write "
 		"mon-fri or mon,wed,sat\n"
-		"qungong.yaml:7:5: bots[0].duty[1]: 'id' is missing\n"
+		"qungong.yaml:7:5: bots[0].duty[1]: 'id' is missing: the platform's user id\n"
 		"qungong.yaml:7:13: bots[0].duty[1].hours: '25:00-26:00' are no hours; "
 		"write them as \"09:00-18:00\"\n"},
 	{"people",

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "creation.h"
+#include "creation_checks.h"
 
 #define LINK "https://work.weixin.qq.com/ai/qc/c"
 
@@ -39,8 +39,7 @@ static const struct {
 START_TEST(test_offers)
 {
 	struct qg_creation creation = {0};
-	enum qg_creation_turn turn =
-		qg_creation_wecom.read(&creation, offers[_i].body, strlen(offers[_i].body));
+	enum qg_creation_turn turn = read_body(&qg_creation_wecom, &creation, offers[_i].body);
 	ck_assert_msg((turn == QG_CREATION_OFFERED) == offers[_i].good, "%s", offers[_i].body);
 	if (turn == QG_CREATION_OFFERED) {
 		ck_assert_str_eq(creation.ticket, "s1");
@@ -78,19 +77,7 @@ static const struct {
 
 START_TEST(test_answers)
 {
-	struct qg_creation creation = {.ticket = strdup("s1"), .url = strdup(LINK)};
-	enum qg_creation_turn turn =
-		qg_creation_wecom.read(&creation, answers[_i].body, strlen(answers[_i].body));
-	ck_assert_msg(turn == answers[_i].turn, "%s", answers[_i].body);
-	if (turn == QG_CREATION_MADE) {
-		ck_assert_str_eq(creation.id, "b1");
-		ck_assert_str_eq(creation.secret, "x1");
-	} else {
-		ck_assert_ptr_null(creation.id);
-		ck_assert_ptr_null(creation.secret);
-		ck_assert(turn != QG_CREATION_OVER || creation.words[0]);
-	}
-	qg_creation_finish(&creation);
+	check_answer(&qg_creation_wecom, answers[_i].body, answers[_i].turn, "b1");
 }
 END_TEST
 

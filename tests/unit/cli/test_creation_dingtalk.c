@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "creation.h"
+#include "creation_checks.h"
 
 #define LINK "https://open-dev.dingtalk.com/openapp/registration/openClaw"
 
@@ -22,15 +22,10 @@ static const struct {
 	{"", false},
 };
 
-static enum qg_creation_turn read_body(struct qg_creation *creation, const char *body)
-{
-	return qg_creation_dingtalk.read(creation, body, strlen(body));
-}
-
 START_TEST(test_nonces)
 {
 	struct qg_creation creation = {0};
-	enum qg_creation_turn turn = read_body(&creation, nonces[_i].body);
+	enum qg_creation_turn turn = read_body(&qg_creation_dingtalk, &creation, nonces[_i].body);
 	ck_assert_msg((turn == QG_CREATION_ON) == nonces[_i].good, "%s", nonces[_i].body);
 	ck_assert(nonces[_i].good ? strcmp(creation.ticket, "n-1") == 0
 				  : !creation.ticket && creation.words[0]);
@@ -71,7 +66,7 @@ static const struct {
 START_TEST(test_offers)
 {
 	struct qg_creation creation = {.ticket = strdup("n-1")};
-	enum qg_creation_turn turn = read_body(&creation, offers[_i].body);
+	enum qg_creation_turn turn = read_body(&qg_creation_dingtalk, &creation, offers[_i].body);
 	ck_assert_msg((turn == QG_CREATION_OFFERED) == (offers[_i].interval_ms > 0), "%s",
 		offers[_i].body);
 	ck_assert_uint_eq(creation.interval_ms, offers[_i].interval_ms);
@@ -103,19 +98,7 @@ static const struct {
 
 START_TEST(test_answers)
 {
-	struct qg_creation creation = {.ticket = strdup("d1"), .url = strdup(LINK)};
-	enum qg_creation_turn turn = read_body(&creation, answers[_i].body);
-	ck_assert_msg(turn == answers[_i].turn, "%s", answers[_i].body);
-	if (turn == QG_CREATION_MADE) {
-		ck_assert_str_eq(creation.id, "ding1");
-		ck_assert_str_eq(creation.secret, "x1");
-	} else {
-		ck_assert_ptr_null(creation.id);
-		ck_assert_ptr_null(creation.secret);
-		ck_assert(turn == QG_CREATION_WAITS || creation.words[0]);
-		ck_assert_ptr_null(strchr(creation.words, '\x1b'));
-	}
-	qg_creation_finish(&creation);
+	check_answer(&qg_creation_dingtalk, answers[_i].body, answers[_i].turn, "ding1");
 }
 END_TEST
 

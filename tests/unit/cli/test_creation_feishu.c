@@ -3,16 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "creation.h"
+#include "creation_checks.h"
 
 #define LINK "https://open.feishu.cn/page/launcher"
 #define OFFER(url) "{\"device_code\":\"d1\",\"verification_uri_complete\":\"" url "\"}"
 #define TIMED(times) "{\"device_code\":\"d1\",\"verification_uri_complete\":\"" LINK "\"," times "}"
-
-static enum qg_creation_turn read_body(struct qg_creation *creation, const char *body)
-{
-	return qg_creation_feishu.read(creation, body, strlen(body));
-}
 
 static const struct {
 	const char *body;
@@ -47,7 +42,7 @@ static const struct {
 START_TEST(test_offers)
 {
 	struct qg_creation creation = {0};
-	enum qg_creation_turn turn = read_body(&creation, offers[_i].body);
+	enum qg_creation_turn turn = read_body(&qg_creation_feishu, &creation, offers[_i].body);
 	bool good = offers[_i].interval_ms > 0;
 	ck_assert_msg(
 		turn == (good ? QG_CREATION_OFFERED : QG_CREATION_OVER), "%s", offers[_i].body);
@@ -85,20 +80,7 @@ static const struct {
 
 START_TEST(test_answers)
 {
-	struct qg_creation creation = {.ticket = strdup("d1"), .url = strdup(LINK)};
-	enum qg_creation_turn turn = read_body(&creation, answers[_i].body);
-	ck_assert_msg(turn == answers[_i].turn, "%s", answers[_i].body);
-	if (turn == QG_CREATION_MADE) {
-		ck_assert_str_eq(creation.id, "cli_1");
-		ck_assert_str_eq(creation.secret, "x1");
-	} else {
-		ck_assert_ptr_null(creation.id);
-		ck_assert_ptr_null(creation.secret);
-		ck_assert(turn == QG_CREATION_WAITS || creation.words[0]);
-		ck_assert_ptr_null(strchr(creation.words, '\x1b'));
-	}
-	ck_assert(!creation.is_abroad);
-	qg_creation_finish(&creation);
+	check_answer(&qg_creation_feishu, answers[_i].body, answers[_i].turn, "cli_1");
 }
 END_TEST
 
@@ -110,11 +92,11 @@ START_TEST(test_lark)
 	static const char made[] = "{\"client_id\":\"cli_1\",\"client_secret\":\"x1\","
 				   "\"user_info\":{\"tenant_brand\":\"lark\"}}";
 	struct qg_creation creation = {.ticket = strdup("d1"), .url = strdup(LINK)};
-	ck_assert_int_eq(read_body(&creation, made), QG_CREATION_ON);
+	ck_assert_int_eq(read_body(&qg_creation_feishu, &creation, made), QG_CREATION_ON);
 	ck_assert(creation.is_abroad);
 	ck_assert_ptr_null(creation.id);
-	ck_assert_int_eq(read_body(&creation, pending), QG_CREATION_WAITS);
-	ck_assert_int_eq(read_body(&creation, made), QG_CREATION_MADE);
+	ck_assert_int_eq(read_body(&qg_creation_feishu, &creation, pending), QG_CREATION_WAITS);
+	ck_assert_int_eq(read_body(&qg_creation_feishu, &creation, made), QG_CREATION_MADE);
 	ck_assert_str_eq(creation.id, "cli_1");
 	qg_creation_finish(&creation);
 }
@@ -124,10 +106,10 @@ START_TEST(test_slower)
 {
 	struct qg_creation creation = {
 		.ticket = strdup("d1"), .url = strdup(LINK), .interval_ms = 5000};
-	read_body(&creation, "{\"error\":\"slow_down\"}");
+	read_body(&qg_creation_feishu, &creation, "{\"error\":\"slow_down\"}");
 	ck_assert_uint_eq(creation.interval_ms, 10000);
 	for (int i = 0; i < 100; i++) {
-		read_body(&creation, "{\"error\":\"slow_down\"}");
+		read_body(&qg_creation_feishu, &creation, "{\"error\":\"slow_down\"}");
 	}
 	ck_assert_uint_eq(creation.interval_ms, 60000);
 	qg_creation_finish(&creation);

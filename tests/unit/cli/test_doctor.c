@@ -93,6 +93,19 @@ START_TEST(test_metrics)
 }
 END_TEST
 
+/* What each process knows whole is not added up. */
+START_TEST(test_metric_of_a_kind)
+{
+	double most = -1;
+	static const char month[] = "qungong_used{bot=\"a\",kind=\"calls\",process=\"x\"} 7\n"
+				    "qungong_used{bot=\"a\",kind=\"calls\",process=\"y\"} 9\n"
+				    "qungong_used{bot=\"a\",kind=\"uses\",process=\"y\"} 20\n";
+	ck_assert(qg_cli_metric_kind(month, "used", "a", "calls", &most));
+	ck_assert_double_eq(most, 9);
+	ck_assert(!qg_cli_metric_kind(month, "used", "b", "calls", &most));
+}
+END_TEST
+
 /* A bot's own series wins; without one, all links or none tell. */
 START_TEST(test_links)
 {
@@ -131,6 +144,7 @@ int main(void)
 	tcase_add_test(tcase, test_limits);
 	tcase_add_loop_test(tcase, test_keys, 0, sizeof(keys) / sizeof(keys[0]));
 	tcase_add_test(tcase, test_metrics);
+	tcase_add_test(tcase, test_metric_of_a_kind);
 	tcase_add_test(tcase, test_links);
 	tcase_add_loop_test(tcase, test_address, 0, sizeof(addresses) / sizeof(addresses[0]));
 	suite_add_tcase(suite, tcase);

@@ -5,15 +5,13 @@
 #include <check.h>
 
 #include "gateway.h"
-#include "redis_server.h"
+#include "redis_world.h"
 
 #define BOT "shop"
 #define PART_BYTES 64 /* of the platforms here */
 
 /* ---- the world ---- */
 
-extern struct qg_test_redis *server;
-extern struct qg_loop *loop;
 /* Its file lock is free, for whoever asks. */
 extern const char *dead_process;
 /* Each write is on disk before its answer: for suites that kill Redis. Set before fixture_run(). */
@@ -42,17 +40,12 @@ void node_reload(struct node *node);
  * writes first, "slow" has an account with rates, "dial" shows files and open messages and has the account that stands as customer). */
 struct qg_bot_config a_bot(const char *name, const char *platform, const char *fingerprint);
 
-/* Runs the loop until it holds; ends the test after some seconds without. */
-void wait_until(bool (*holds)(void *arg), void *arg);
 /* Until this node owns the bot's link and has told the out lists so. */
 void wait_owner(struct node *node);
 /* Until so many sends were begun, or messages were answered. */
 void wait_sends(size_t count);
 /* Some looks of every gateway go by. */
 void run_looks(void);
-/* Both clocks stand still from now on, and may be moved. */
-void clock_stop(void);
-void clock_move(int64_t wall_ms, uint64_t mono_ms);
 
 void fixture_add(TCase *tcase);
 int fixture_run(Suite *suite);
@@ -106,8 +99,5 @@ void put_changed(const char *chat, char id, void (*change)(struct qg_reply *repl
 void put_notice(const char *chat, char id, const char *text);
 /* Without the bell. */
 void put_silently(const char *chat, char id, const char *text);
-int64_t ask_int(const char *verb, const char *key, ...) __attribute__((sentinel));
-/* Bytes of a string answer or of one item of a list, yours to free. */
-char *ask_text(const char *verb, const char *key, ...) __attribute__((sentinel));
 
 #endif

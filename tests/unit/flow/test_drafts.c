@@ -88,6 +88,38 @@ START_TEST(those_under_way_are_shown_again_when_asked_for)
 }
 END_TEST
 
+/* The next turn of c1 has words already, and an earlier reply waits to be sent. */
+static void hold_back(void)
+{
+	static const char row[] =
+		"{\"reply\": \"r\", \"bot\": \"" BOT
+		"\", \"chat\": \"c1\", \"conversation\": \"" BOT
+		"/c1\", \"answers\": [\"m2\"], \"sequence\": 1, \"text\": \"one\"}";
+	qg_test_redis_do(server, "HSET", "qg:{0}:c:" BOT "/c1", "id", "1", "state", "P", NULL);
+	qg_test_redis_do(server, "HSET", "qg:{0}:open", BOT "/c1", row, NULL);
+	qg_test_redis_do(server, "SADD", "qg:{0}:late:" BOT ":c1", BOT "/c1", NULL);
+}
+
+START_TEST(one_that_waits_comes_once_its_chat_is_free)
+{
+	begin();
+	run_looks();
+	platform.keeps = true;
+	hold_back();
+	put_reply("c1", 'a', "first");
+	wait_sends(1);
+	struct qg_bot *bot = &bot_at(&ann)->bot;
+	bot->host->replay_drafts(bot);
+	send_end(0, QG_IO, 1);
+	wait_sends(2); /* it was put off meanwhile */
+	ck_assert_uint_eq(platform.drafts, 0);
+	send_end(1, QG_OK, 0);
+	wait_drafts(1);
+	bot->host->replay_drafts(bot);
+	wait_drafts(2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("drafts");
@@ -97,6 +129,7 @@ int main(void)
 	tcase_add_test(tcase, an_old_renewal_shows_nothing);
 	tcase_add_test(tcase, rubbish_and_strangers_are_passed_over);
 	tcase_add_test(tcase, those_under_way_are_shown_again_when_asked_for);
+	tcase_add_test(tcase, one_that_waits_comes_once_its_chat_is_free);
 	suite_add_tcase(suite, tcase);
 	return fixture_run(suite);
 }

@@ -8,14 +8,13 @@
 #include <check.h>
 
 #include "qg/queue.h"
-#include "redis_server.h"
+#include "redis_world.h"
 
 #define BOT "shop"
 #define CHAT "room"
 #define TALK BOT "/" CHAT /* the conversation of most tests */
 #define NOW INT64_C(1700000000000)
 
-extern struct qg_test_redis *server;
 extern struct qg_redis *redis;
 extern struct qg_queue *ann, *ben;
 
@@ -30,8 +29,6 @@ struct qg_queue *consumer(const char *name);
 
 /* The answer to a command whose second word is a key; the words end with NULL. Free it. */
 struct qg_redis_reply *ask(const char *verb, const char *key, ...) __attribute__((sentinel));
-/* An integer answer, or a string that is a number; 0 for nil. */
-int64_t ask_int(const char *verb, const char *key, ...) __attribute__((sentinel));
 /* Asserts that a string answer is text; NULL: nil. */
 void expect_text(const char *text, const char *verb, const char *key, ...)
 	__attribute__((sentinel));
@@ -123,7 +120,8 @@ struct simple {
 };
 void simple_answer(void *arg, enum qg_status status);
 enum qg_status wait_simple(struct simple *simple);
-/* Runs the loop until *came. */
+/* Runs the loop until *came; who sets it calls wake(). */
 void wait_for(const bool *came);
+void wake(void);
 
 #endif

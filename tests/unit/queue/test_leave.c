@@ -151,6 +151,29 @@ START_TEST(what_was_given_back_or_waits_for_a_retry_is_dropped)
 }
 END_TEST
 
+static void enable(const char *chat, const char *id)
+{
+	PUT(.id = id, .chat = chat, .text = "/启用");
+	struct qg_entry entry = pull_one(ann);
+	ck_assert_int_eq(take(ann, &entry, NULL), QG_OK);
+	ck_assert_int_eq(done(ann, &entry, &(struct qg_done){.enable = chat}), QG_OK);
+	qg_entry_finish(&entry);
+}
+
+/* Whoever takes the bot in again need not be an admin. */
+START_TEST(the_chat_is_not_enabled_any_more)
+{
+	enable(CHAT, "m1");
+	enable("other", "m2");
+	ck_assert_int_eq(leave(CHAT, "e1"), QG_OK);
+	ck_assert_int_eq(ask_int("SISMEMBER", "g:" BOT, CHAT, NULL), 0);
+	ck_assert_int_eq(ask_int("SISMEMBER", "g:" BOT, "other", NULL), 1);
+	enable(CHAT, "m3");
+	ck_assert_int_eq(leave(CHAT, "e1"), QG_OK); /* told twice */
+	ck_assert_int_eq(ask_int("SISMEMBER", "g:" BOT, CHAT, NULL), 1);
+}
+END_TEST
+
 /* Told a second time, hours later: the bot may be back, and at work. */
 START_TEST(an_event_counts_once)
 {
@@ -230,6 +253,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_of_other_chats_is);
 	tcase_add_test(tcase, a_turn_keeps_its_batch);
 	tcase_add_test(tcase, a_turn_that_has_nothing_yet_finds_nothing);
+	tcase_add_test(tcase, the_chat_is_not_enabled_any_more);
 	tcase_add_test(tcase, what_was_given_back_or_waits_for_a_retry_is_dropped);
 	tcase_add_test(tcase, an_event_counts_once);
 	tcase_add_test(tcase, a_crowd_is_dropped_page_by_page);

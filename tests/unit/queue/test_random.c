@@ -2,11 +2,11 @@
  *
  * Each worker has a few turns under way and may at any step pull, take, end a turn in any way, fall silent, be taken
  * over from and go on as a zombie, or die and come back under a new name; any call may be sent a second time, at
- * once or much later. Messages are withdrawn, whether they wait or not. A model beside it knows what was accepted and
- * what a script may answer. In the end all faults stop, the rest is worked off, and every message must have been answered
+ * once or much later. Messages are withdrawn, whether they wait or not. A model beside it (random.c) knows what was
+ * accepted and what a script may answer. In the end all faults stop, the rest is worked off, and every message must have been answered
  * once, in order, or be a dead letter, or withdrawn.
  * Each run has its own seed, fixed so that a failure repeats. */
-#include "fixture.h"
+#include "random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,181 +17,20 @@
 enum {
 	STEPS = 4000,
 	CHECK_EACH = 25,
-	WORKERS = 3,
-	LIVES = 600, /* of all workers together */
-	TURNS = 4,   /* of a worker at once */
-	BATCH = 20,
-	TALKS = 5,
 	SENDERS = 2,
-	MESSAGES = 2000,
 	PHASE = 500, /* steps with long mailboxes, then as many with short ones */
 	LONG = 150,  /* below the ceiling of one mailbox */
 	SHORT = 6,
 };
 
-struct turn {
-	bool on;
-	struct qg_entry entry;
-	int count, ids[BATCH]; /* of its batch: numbers of messages; 0: not taken */
-};
-
-struct worker {
-	struct qg_queue *queue;
-	int life;
-	struct turn turns[TURNS];
-};
-
 enum end { DONE, FAILED, GIVEN };
 
-static struct worker workers[WORKERS];
-static struct qg_queue *queues[LIVES]; /* of all lives: late calls still name them */
-static size_t queue_count;
-static struct message {
-	int talk;
-	bool ended, withdrawn;
-} messages[MESSAGES];
-static int message_count, reply_count, backlog;
-static int64_t dead_count;
+static int reply_count, backlog;
 static struct { /* a call that ended a turn, to be sent once more */
 	struct qg_queue *queue;
 	struct turn turn;
 	enum end end;
 } late;
-static uint64_t state;
-
-/* xorshift64*: the same on every machine. */
-static unsigned any(unsigned below)
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return (unsigned)((state * UINT64_C(2685821657736338717)) >> 33) % below;
-}
-
-static int talk_of(const struct qg_entry *entry)
-{
-	return entry->conversation[strlen(BOT "/t")] - '0';
-}
-
-static int number_of(const char *id)
-{
-	int64_t number;
-	ck_assert(id[0] == 'm' && qg_str_to_int64(id + 1, 0, message_count - 1, &number));
-	return (int)number;
-}
-
-/* Some messages kill whoever takes them. */
-static bool is_poison(int number)
-{
-	return number % 60 == 7;
-}
-
-/* ---- the workers ---- */
-
-static void live(size_t number)
-{
-	char name[32];
-	struct worker *worker = &workers[number];
-	snprintf(name, sizeof(name), "w%zu.%d", number, ++worker->life);
-	ck_assert_uint_lt(queue_count, LIVES);
-	worker->queue = consumer(name);
-	queues[queue_count++] = worker->queue;
-}
-
-static void forget(struct turn *turn)
-{
-	qg_entry_finish(&turn->entry);
-	*turn = (struct turn){0};
-}
-
-static void die(size_t number)
-{
-	for (size_t t = 0; t < TURNS; t++) {
-		forget(&workers[number].turns[t]);
-	}
-	live(number);
-}
-
-/* Takes the entry; one that finds no room is left lying. */
-static void begin(struct worker *worker, struct qg_entry *entry)
-{
-	for (size_t t = 0; t < TURNS; t++) {
-		if (!worker->turns[t].on) {
-			worker->turns[t] = (struct turn){.on = true, .entry = *entry};
-			return;
-		}
-	}
-	qg_entry_finish(entry);
-}
-
-/* Is it this turn that Redis knows? Then its scripts must succeed, else they must be refused. */
-static bool is_current(const struct worker *worker, const struct turn *turn)
-{
-	char key[64], id[24], try[24];
-	snprintf(key, sizeof(key), "c:%s", turn->entry.conversation);
-	snprintf(id, sizeof(id), "%llu", (unsigned long long)turn->entry.id);
-	snprintf(try, sizeof(try), "%u", turn->entry.try);
-	struct qg_redis_reply *row = ask("HMGET", key, "id", "state", "own", "try", NULL);
-	bool same = qg_str_equal(row->items[0].text, id) && qg_str_equal(row->items[1].text, "P") &&
-		    qg_str_equal(row->items[2].text, qg_queue_consumer(worker->queue)) &&
-		    qg_str_equal(row->items[3].text, try);
-	qg_redis_reply_free(row);
-	return same;
-}
-
-/* ---- what the model knows ---- */
-
-static void end_message(int number)
-{
-	ck_assert_msg(!messages[number].ended, "m%d ended twice", number);
-	messages[number].ended = true;
-}
-
-/* The oldest of a conversation that has not ended, after this one; -1 for none. */
-static int next_of(int talk, int after)
-{
-	for (int i = after + 1; i < message_count; i++) {
-		if (messages[i].talk == talk && !messages[i].ended) {
-			return i;
-		}
-	}
-	return -1;
-}
-
-/* Dead letters come from the front of a conversation. */
-static void note_dead(int talk)
-{
-	int64_t now = ask_int("HLEN", "dead", NULL);
-	for (; dead_count < now; dead_count++) {
-		end_message(next_of(talk, -1));
-	}
-}
-
-static int waiting(void)
-{
-	int count = 0;
-	for (int i = 0; i < message_count; i++) {
-		count += messages[i].ended ? 0 : 1;
-	}
-	return count;
-}
-
-static void check_all(void)
-{
-	struct qg_pending rows[64];
-	size_t count = pending(rows);
-	ck_assert_uint_le(count, TALKS);
-	for (size_t i = 0; i < count; i++) {
-		for (size_t j = i + 1; j < count; j++) {
-			ck_assert_str_ne(rows[i].entry.conversation, rows[j].entry.conversation);
-		}
-	}
-	for (size_t i = 0; i < count; i++) {
-		qg_pending_finish(&rows[i]);
-	}
-	ck_assert_int_eq(depth_of(BOT), waiting());
-	expect_sound();
-}
 
 /* ---- steps ---- */
 
@@ -546,7 +385,7 @@ static const uint64_t seeds[] = {1, 20240229, 0xfeedface, 0x9e3779b97f4a7c15};
 START_TEST(anything_in_any_order)
 {
 	static int ends[MESSAGES];
-	state = seeds[_i];
+	seed(seeds[_i]);
 	for (size_t i = 0; i < WORKERS; i++) {
 		live(i);
 	}
@@ -576,15 +415,8 @@ START_TEST(anything_in_any_order)
 	forget_windows();
 	qg_redis_reply_free(ask("DEL", "dead", NULL));
 	expect_nothing_left();
-	for (size_t i = 0; i < WORKERS; i++) {
-		for (size_t t = 0; t < TURNS; t++) {
-			forget(&workers[i].turns[t]);
-		}
-	}
 	forget(&late.turn);
-	while (queue_count > 0) {
-		qg_queue_destroy(queues[--queue_count]);
-	}
+	end_lives();
 }
 END_TEST
 

@@ -5,13 +5,11 @@
 #include <check.h>
 
 #include "qg/adapter.h"
-#include "redis_server.h"
+#include "redis_world.h"
 #include "worker.h"
 
 #define BOT "shop"
 
-extern struct qg_test_redis *server;
-extern struct qg_loop *loop;
 /* Its file lock is free, for whoever asks. */
 extern const char *dead_process;
 
@@ -40,14 +38,8 @@ struct qg_bot_config a_bot(const char *name, const char *fingerprint);
 /* The platform "told"; NULL: there is none. No other is built in. */
 extern const struct qg_adapter *told_adapter;
 
-/* Runs the loop until it holds; ends the test after some seconds without. */
-void wait_until(bool (*holds)(void *arg), void *arg);
 /* Some looks go by. */
 void run_looks(void);
-void run_ms(uint64_t milliseconds);
-/* Both clocks stand still from now on, and may be moved. */
-void clock_stop(void);
-void clock_move(int64_t wall_ms, uint64_t mono_ms);
 
 /* A message is stored, and a bell rings. */
 void store(const char *bot, const char *chat, const char *id, const char *text);
@@ -58,9 +50,6 @@ void store_attached(const char *bot, const char *chat, const char *id, json_t *a
 /* Another consumer's view of the queue, on the feeder's connection. */
 struct qg_queue *queue_as(const char *consumer);
 
-int64_t ask_int(const char *verb, const char *key, ...) __attribute__((sentinel));
-/* A string answer, yours to free; NULL for another one. */
-char *ask_text(const char *verb, const char *key, ...) __attribute__((sentinel));
 /* Until so many replies stand in a chat's out list. */
 void wait_replies(const char *chat, int64_t count);
 /* The reply at that place of a chat's out list, yours to destroy. */

@@ -279,6 +279,32 @@ START_TEST(drafts_grow_over_snapshots_and_tries)
 }
 END_TEST
 
+/* An earlier answer still waits to be sent: of two platforms one shows snapshots only behind it. */
+static const bool everywhere[] = {false, true};
+
+START_TEST(snapshots_wait_for_earlier_answers_where_one_gateway_shows_them)
+{
+	static struct qg_adapter platform;
+	struct qg_bot_config shop = a_bot(BOT, "1");
+	platform = (struct qg_adapter){.name = "told", .can.drafts_everywhere = everywhere[_i]};
+	told_adapter = &platform;
+	shop.platform = "told";
+	config_bots(&shop, NULL);
+	node_start(&ann, "ann");
+	store(BOT, "c1", "m1", "hi");
+	wait_turns(1);
+	turn_answer(0, "ok");
+	wait_replies("c1", 1);
+	store(BOT, "c1", "m2", "hi");
+	wait_turns(2);
+	turn_draft(1, "one");
+	wait_until(has_draft, "one");
+	ck_assert_int_eq(ask_int("EXISTS", "late:" BOT ":c1", NULL), everywhere[_i] ? 0 : 1);
+	turn_answer(1, "ok");
+	wait_replies("c1", 2);
+}
+END_TEST
+
 START_TEST(no_snapshot_is_stored_where_none_is_shown)
 {
 	struct qg_bot_config shop = a_bot(BOT, "1");
@@ -367,6 +393,8 @@ int main(void)
 	tcase_add_test(tcase, an_end_that_redis_refused_is_sent_with_the_next_beat);
 	tcase_add_test(tcase, a_take_that_redis_refused_counts_no_failure);
 	tcase_add_test(tcase, drafts_grow_over_snapshots_and_tries);
+	tcase_add_loop_test(
+		tcase, snapshots_wait_for_earlier_answers_where_one_gateway_shows_them, 0, 2);
 	tcase_add_test(tcase, no_snapshot_is_stored_where_none_is_shown);
 	tcase_add_test(tcase, an_unknown_bot_is_left_to_others);
 	tcase_add_test(tcase, a_role_that_fails_gives_nothing_away);
