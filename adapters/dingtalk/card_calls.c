@@ -65,6 +65,9 @@ void dingtalk_card_refused(struct qg_livecard *live, const struct qg_livecard_an
 	if (dingtalk_is_content(answer->code)) {
 		return; /* as a message it is refused too, and there something is said instead */
 	}
+	if (answer->status == QG_BUSY) {
+		return; /* too many calls just now: all cards wait already */
+	}
 	if (is_about_template(answer->code)) {
 		qg_livecards_refused(live->cards, true,
 			"card_template_id 不可用：请在「卡片平台」检查模板已保存、已关联本应用 · "

@@ -17,9 +17,10 @@ static struct dingtalk_card *card_of(struct qg_livecard *live)
 	return QG_CONTAINER(live, struct dingtalk_card, live);
 }
 
-/* Where it goes; false: nowhere a card can go, or no memory. */
-static bool place(struct qg_livecard *live, const char *chat, const char *handle)
+/* Whom it calls, the handle says. */
+static bool place(struct qg_livecard *live, const char *chat, const char *handle, const char *whom)
 {
+	(void)whom;
 	struct dingtalk_card *card = card_of(live);
 	struct dingtalk_handle read = {0};
 	if (card->chat) {

@@ -5,13 +5,9 @@
 #include "livecard.h"
 #include "out.h"
 
-#define DINGTALK_CLICKS_MOST 64
-
 struct dingtalk_cards { /* core->cards */
 	struct qg_livecards *live;
-	unsigned undelivered;			/* in a row */
-	char clicked[DINGTALK_CLICKS_MOST][33]; /* presses that were taken, as digests */
-	unsigned clicked_next;
+	unsigned undelivered; /* in a row */
 };
 
 struct dingtalk_card {

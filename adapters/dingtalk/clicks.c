@@ -1,8 +1,8 @@
-/* clicks.c - buttons of cards, and who pressed which: judged, answered at once, handed on as a message of its own.
+/* clicks.c - buttons of cards, and who pressed which: judged, stored as a message of its own, and answered.
  *
  * A button's id says all that judging its press needs, under our signature, so that any gateway can and none remembers:
  * q1.<issued, ms, hex>.<whose, 12 hex or 0>.<g or d>.<HMAC, 20 hex>.<base64 of what it says>. The signature covers the
- * card too. The message's id derives from card, person and button, so a second press that another gateway hears is a
+ * card too. The message's id derives from card and button, so a second press, of whomever and wherever heard, is a
  * duplicate to the store. The platform waits two seconds and shows what the answer sets: for all, or for the presser alone.
  * Templates differ in where they tell the id: as action, or as a parameter named id. */
 #include "cards.h"
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clicks.h"
 #include "seal.h"
 
 #include "qg/clock.h"
@@ -30,33 +31,27 @@
 #define CLOCKS_APART_MS 60000
 #define WHOSE_SIZE 13
 #define MAC_SIZE 21
-#define CLICKED_MOST 60 /* bytes of a choice that the card repeats */
+#define ANSWER_MS 1600 /* of two seconds, to have the answer there in time */
 
 /* ---- ids ---- */
-
-static void mac(const struct dingtalk_options *set, const char *what, const char *a, const char *b,
-	char *out, size_t size)
-{
-	const char *const texts[] = {a, b};
-	qg_seal(set->client_id, set->client_secret, what, texts, 2, out, size);
-}
 
 /* The signature stands before what it covers last. */
 static void sign(const struct dingtalk_options *set, const char *track, const char *head,
 	const char *value, char out[MAC_SIZE])
 {
-	QG_AUTO(qg_str_free) char *text = qg_str_printf("%s.%s", head, value);
-	mac(set, "button", track, text ? text : "", out, MAC_SIZE);
+	const char *const texts[] = {track, head, value};
+	qg_seal(set->client_id, set->client_secret, "button", texts, 3, out, MAC_SIZE);
 }
 
 static enum qg_status add_id(const struct dingtalk_core *core, const char *track,
 	const struct dingtalk_whom *whom, const char *value, struct qg_buf *out)
 {
 	const struct dingtalk_options *set = dingtalk_options_of(core);
-	char head[64], whose[WHOSE_SIZE] = "0", proof[MAC_SIZE];
+	char head[64], whose[WHOSE_SIZE] = QG_SEAL_ANY, proof[MAC_SIZE];
 	bool is_group = whom->type == QG_CHAT_GROUP;
 	if (is_group && whom->staff && whom->staff[0]) {
-		mac(set, "whose", whom->staff, "", whose, sizeof(whose));
+		qg_seal(set->client_id, set->client_secret, "whose", &whom->staff, 1, whose,
+			WHOSE_SIZE);
 	}
 	snprintf(head, sizeof(head), "q1.%" PRIx64 ".%s.%c", (uint64_t)qg_clock_wall(), whose,
 		is_group ? 'g' : 'd');
@@ -225,76 +220,65 @@ static json_t *say_to_one(const struct dingtalk_core *core, const char *key)
 static json_t *say_to_all(const struct dingtalk_core *core, const char *key, const char *more)
 {
 	QG_AUTO(qg_str_free) char *words = dingtalk_core_words(core, key);
-	QG_AUTO(qg_str_free)
-	char *text = qg_str_printf("%s%.*s", words ? words : "",
-		(int)qg_utf8_cut(more, strlen(more), CLICKED_MOST), more);
+	QG_AUTO(qg_str_free) char *text = qg_click_choice(words, more);
 	return text ? response("cardData", json_pack("{s:s, s:s}", "notice", text, "buttons", "[]"))
 		    : json_object();
 }
 
-/* ---- the message ---- */
+/* ---- a press ---- */
 
-static struct qg_message *make_message(
-	const struct dingtalk_core *core, const struct click *click, const struct button *button)
+struct press {
+	struct dingtalk_core *core; /* a reference */
+	char *says;
+	dingtalk_clicked_fn clicked; /* NULL once it was answered */
+	void *arg;
+	struct qg_timer *timer;
+};
+
+static void destroy(struct press *press)
 {
-	struct qg_message *message = qg_message_create();
-	if (!message) {
-		return NULL;
+	struct dingtalk_core *core = press->core;
+	qg_timer_destroy(press->timer);
+	free(press->says);
+	free(press);
+	dingtalk_core_release(core);
+}
+
+/* Takes response. */
+static void answer(struct press *press, json_t *response)
+{
+	dingtalk_clicked_fn clicked = press->clicked;
+	press->clicked = NULL;
+	if (clicked) {
+		clicked(press->arg, response);
 	}
-	char id[33];
-	struct dingtalk_handle handle = {.staff = (char *)click->user, /* borrowed */
-		.sender = (char *)click->user,
-		.type = button->is_group ? QG_CHAT_GROUP : QG_CHAT_DIRECT};
-	qg_digest_id(id, "click", click->track, click->user, click->id, NULL);
-	message->kind = QG_MESSAGE_CLICK;
-	message->chat_type = handle.type;
-	message->mentions_bot = true;
-	message->sent_at = qg_clock_wall();
-	message->id = qg_str_copy(id);
-	message->chat = qg_str_copy(button->is_group ? click->space : click->user);
-	message->sender = qg_str_copy(click->user);
-	message->text = qg_str_copy(button->value);
-	message->handle = dingtalk_handle_write(core->bot, &handle);
-	if (!message->id || !message->chat || !message->sender || !message->text ||
-		!message->handle) {
-		qg_message_destroy(message);
-		return NULL;
-	}
-	return message;
+	json_decref(response);
+}
+
+/* The store takes long. It may have it yet: then the next press is told so. */
+static void waited(void *arg)
+{
+	struct press *press = arg;
+	answer(press, say_to_one(press->core, "click_retry"));
 }
 
 static void stored(void *arg, enum qg_status status)
 {
-	(void)arg; /* the card was answered; what is lost is counted where it is delivered */
-	(void)status;
+	struct press *press = arg;
+	const char *key = qg_click_words(status);
+	answer(press, status == QG_OK ? say_to_all(press->core, key, press->says)
+				      : say_to_one(press->core, key));
+	destroy(press);
 }
 
-/* A press that this process heard already. */
-static bool is_repeat(struct dingtalk_core *core, const struct click *click)
+/* What is said of a press that is not taken up; NULL: it may be. New reference. */
+static json_t *refusal(
+	const struct dingtalk_core *core, const struct click *click, const struct button *button)
 {
-	struct dingtalk_cards *cards = dingtalk_cards_get(core);
-	char digest[33];
-	if (!cards) {
-		return false;
-	}
-	qg_digest_id(digest, click->track, click->id, NULL);
-	for (size_t i = 0; i < DINGTALK_CLICKS_MOST; i++) {
-		if (strcmp(cards->clicked[i], digest) == 0) {
-			return true;
-		}
-	}
-	memcpy(cards->clicked[cards->clicked_next++ % DINGTALK_CLICKS_MOST], digest,
-		sizeof(digest));
-	return false;
-}
-
-static json_t *take(
-	struct dingtalk_core *core, const struct click *click, const struct button *button)
-{
-	char whose[WHOSE_SIZE];
+	const struct dingtalk_options *set = dingtalk_options_of(core);
 	int64_t age = qg_clock_wall() - button->issued;
-	mac(dingtalk_options_of(core), "whose", click->user, "", whose, sizeof(whose));
-	if (strcmp(button->whose, "0") != 0 && !qg_equal_constant_time(whose, button->whose)) {
+	if (!qg_seal_fits(
+		    set->client_id, set->client_secret, "whose", click->user, button->whose)) {
 		return say_to_one(core, "click_other");
 	}
 	if (age > LIFE_MS || age < -CLOCKS_APART_MS) {
@@ -303,30 +287,65 @@ static json_t *take(
 	if (button->is_group && (!click->space[0] || strlen(click->space) > QG_ID_MAX)) {
 		return json_object();
 	}
-	if (is_repeat(core, click)) {
-		return say_to_one(core, "click_again");
-	}
-	struct qg_message *message = make_message(core, click, button);
-	if (!message) {
-		return json_object();
-	}
-	dingtalk_deliver(core, message, qg_clock_mono_us(), stored, NULL);
-	return say_to_all(core, "click_taken", button->value);
+	return NULL;
 }
 
-json_t *dingtalk_click(struct dingtalk_core *core, const char *data, size_t size)
+static struct qg_message *make_message(
+	const struct dingtalk_core *core, const struct click *click, const struct button *button)
+{
+	struct dingtalk_handle handle = {.staff = (char *)click->user, /* borrowed */
+		.sender = (char *)click->user,
+		.type = button->is_group ? QG_CHAT_GROUP : QG_CHAT_DIRECT};
+	QG_AUTO(qg_str_free) char *written = dingtalk_handle_write(core->bot, &handle);
+	const struct qg_click what = {.card = click->track,
+		.button = click->id,
+		.type = handle.type,
+		.chat = button->is_group ? click->space : click->user,
+		.person = click->user,
+		.says = button->value,
+		.handle = written};
+	return written ? qg_click_message(&what) : NULL;
+}
+
+/* false for no memory: nobody hears of it. */
+static bool take(struct dingtalk_core *core, struct qg_message *message, uint64_t received_us,
+	dingtalk_clicked_fn clicked, void *arg)
+{
+	struct press *press = calloc(1, sizeof(*press));
+	if (!press) {
+		qg_message_destroy(message);
+		return false;
+	}
+	*press = (struct press){.core = core, .clicked = clicked, .arg = arg};
+	dingtalk_core_take(core);
+	press->says = qg_str_copy(message->text);
+	press->timer = qg_timer_create(core->bot->loop, waited, press);
+	if (!press->says || !press->timer) {
+		qg_message_destroy(message);
+		destroy(press);
+		return false;
+	}
+	qg_timer_start(press->timer, ANSWER_MS);
+	dingtalk_deliver(core, message, received_us, stored, press);
+	return true;
+}
+
+void dingtalk_click(struct dingtalk_core *core, const char *data, size_t size, uint64_t received_us,
+	dingtalk_clicked_fn clicked, void *arg)
 {
 	struct click click;
 	struct button button = {0};
-	json_t *answer = NULL;
-	if (click_read(data, size, &click) &&
-		read_id(dingtalk_options_of(core), click.track, click.id, &button)) {
-		answer = take(core, &click, &button);
-	} else {
+	json_auto_t *refused = NULL;
+	struct qg_message *message = NULL;
+	if (!click_read(data, size, &click) ||
+		!read_id(dingtalk_options_of(core), click.track, click.id, &button)) {
 		qg_log_debug(core->bot->name, "dingtalk: a press on a card that is not ours");
-		answer = json_object();
+	} else if ((refused = refusal(core, &click, &button)) == NULL) {
+		message = make_message(core, &click, &button);
 	}
 	free(button.value);
 	click_finish(&click);
-	return answer;
+	if (!message || !take(core, message, received_us, clicked, arg)) {
+		clicked(arg, refused);
+	}
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "dingtalk.h"
+#include "outs.h"
 #include "qg/buf.h"
 #include "qg/list.h"
 #include "qg/scan.h"
@@ -98,15 +99,13 @@ struct dingtalk_core {
 	struct qg_bot *bot;  /* NULL from finish() on */
 	struct dingtalk_account *account;
 	struct qg_uplink_member seat; /* on the connections of its client id */
-	struct qg_list calls;	/* api.c */
-	struct qg_list outs;	/* replies that send() took and sent() did not give back */
-	struct qg_list deliveries, says, posts;	 /* deliver.c, webhook.c */
-	struct qg_reply *unsent[DINGTALK_SPARE]; /* no memory for them: given back from the loop */
-	size_t unsent_count;
+	struct qg_list calls;	      /* api.c */
+	struct qg_outs outs;
+	struct qg_list deliveries, says, posts; /* deliver.c, webhook.c */
 	struct {
 		dingtalk_answer_fn fn;
 		void *arg;
-	} starved[DINGTALK_SPARE]; /* the same for calls */
+	} starved[DINGTALK_SPARE]; /* calls that there was no memory for: told from the loop */
 	size_t starved_count;
 	void *sending, *cards; /* what send.c and cards.c keep of their own, made at first use */
 	struct dingtalk_probe *probe;

@@ -25,14 +25,6 @@ struct dingtalk_state {
 	struct dingtalk_core *core;
 };
 
-struct out {		     /* a reply that send() took */
-	struct qg_list item; /* of core->outs */
-	struct qg_reply *reply;
-	bool ended;
-	enum qg_status status;
-	unsigned retry_ms;
-};
-
 static bool is_dialing(const struct qg_bot *bot)
 {
 	return ((const struct dingtalk_options *)bot->config->options)->transport ==
@@ -118,43 +110,21 @@ void dingtalk_core_quota(struct dingtalk_core *core)
 void dingtalk_core_sent(struct dingtalk_core *core, struct qg_reply *reply, enum qg_status status,
 	unsigned retry_ms)
 {
-	QG_LIST_FOR_EACH (item, &core->outs) {
-		struct out *out = QG_CONTAINER(item, struct out, item);
-		if (out->reply == reply && !out->ended) {
-			out->ended = true;
-			out->status = status;
-			out->retry_ms = retry_ms;
-			dingtalk_core_wake(core);
-			return;
-		}
-	}
-	assert(!"a reply that nobody sent");
+	struct qg_out *out = qg_outs_find(&core->outs, reply);
+	assert(out);
+	qg_out_end(out, status, retry_ms);
+	dingtalk_core_wake(core);
 }
 
-static struct out *next_ended(const struct dingtalk_core *core)
+static void drop_out(struct qg_out *out)
 {
-	QG_LIST_FOR_EACH (item, &core->outs) {
-		struct out *out = QG_CONTAINER(item, struct out, item);
-		if (out->ended) {
-			return out;
-		}
-	}
-	return NULL;
+	free(out);
 }
 
-/* The host may finish the bot, or send anew, from inside: nothing is remembered over a call. */
 static void report_sends(struct dingtalk_core *core)
 {
-	struct out *out;
-	while (core->bot && (out = next_ended(core)) != NULL) {
-		struct out done = *out;
-		qg_list_remove(&out->item);
-		free(out);
-		core->bot->host->sent(core->bot, done.reply, done.status, done.retry_ms);
-	}
-	while (core->bot && core->unsent_count > 0) {
-		struct qg_reply *reply = core->unsent[--core->unsent_count];
-		core->bot->host->sent(core->bot, reply, QG_NO_MEMORY, 0);
+	while (core->bot && qg_outs_is_due(&core->outs)) {
+		qg_outs_give_back(&core->outs, core->bot);
 	}
 }
 
@@ -215,8 +185,7 @@ static void report_probe(struct dingtalk_core *core)
 
 static bool is_busy(const struct dingtalk_core *core)
 {
-	return !qg_list_is_empty(&core->outs) || core->unsent_count > 0 ||
-	       !qg_list_is_empty(&core->posts);
+	return !qg_outs_is_empty(&core->outs) || !qg_list_is_empty(&core->posts);
 }
 
 /* What is on its way has its time; then the connection is waited for, if it is the last one's. */
@@ -235,14 +204,7 @@ static void give_back(struct dingtalk_core *core)
 {
 	dingtalk_cards_finish(core);
 	dingtalk_send_finish(core);
-	QG_LIST_FOR_EACH (item, &core->outs) {
-		struct out *out = QG_CONTAINER(item, struct out, item);
-		if (!out->ended) {
-			out->ended = true;
-			out->status = QG_CANCELLED;
-			out->retry_ms = 1;
-		}
-	}
+	qg_outs_cancel(&core->outs);
 	dingtalk_posts_end(core);
 	report_sends(core);
 }
@@ -306,7 +268,7 @@ static enum qg_status init(struct qg_bot *bot)
 	core->references = 1;
 	core->bot = bot;
 	qg_list_init(&core->calls);
-	qg_list_init(&core->outs);
+	qg_outs_init(&core->outs, drop_out);
 	qg_list_init(&core->deliveries);
 	qg_list_init(&core->says);
 	qg_list_init(&core->posts);
@@ -326,19 +288,6 @@ static enum qg_status start(struct qg_bot *bot)
 	return QG_OK;
 }
 
-static void drop_outs(struct dingtalk_core *core)
-{
-	while (!qg_list_is_empty(&core->outs)) { /* nobody is left to take them back */
-		struct out *out = QG_CONTAINER(core->outs.next, struct out, item);
-		qg_list_remove(&out->item);
-		qg_reply_destroy(out->reply);
-		free(out);
-	}
-	while (core->unsent_count > 0) {
-		qg_reply_destroy(core->unsent[--core->unsent_count]);
-	}
-}
-
 static void finish(struct qg_bot *bot)
 {
 	struct dingtalk_core *core = dingtalk_core_of(bot);
@@ -352,7 +301,7 @@ static void finish(struct qg_bot *bot)
 	dingtalk_calls_finish(core);
 	dingtalk_says_finish(core);
 	dingtalk_posts_end(core);
-	drop_outs(core);
+	qg_outs_finish(&core->outs);
 	qg_uplink_leave(&core->seat);
 	dingtalk_account_leave(core->account, bot);
 	core->account = NULL;
@@ -385,18 +334,13 @@ static void draft(struct qg_bot *bot, const struct qg_draft *snapshot)
 static void send_reply(struct qg_bot *bot, struct qg_reply *reply)
 {
 	struct dingtalk_core *core = dingtalk_core_of(bot);
-	struct out *out = calloc(1, sizeof(*out));
-	if (!out && core->unsent_count < DINGTALK_SPARE) {
-		core->unsent[core->unsent_count++] = reply;
+	struct qg_out *out = calloc(1, sizeof(*out));
+	if (!out) {
 		dingtalk_core_wake(core);
+		qg_outs_add_spare(&core->outs, bot, reply);
 		return;
 	}
-	if (!out) { /* nowhere left to put it: better early than lost */
-		bot->host->sent(bot, reply, QG_NO_MEMORY, 0);
-		return;
-	}
-	out->reply = reply;
-	qg_list_add(&core->outs, &out->item);
+	qg_outs_add(&core->outs, out, reply);
 	bool has_cards = dingtalk_options_of(core)->card_template_id != NULL;
 	if (!has_cards || !dingtalk_cards_send(core, reply)) {
 		dingtalk_send(core, reply);

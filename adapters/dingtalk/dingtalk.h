@@ -18,29 +18,29 @@ struct dingtalk_options {
 	char *client_id, *client_secret, *robot_code; /* robot_code: NULL: the client id */
 	int transport;
 	char *card_template_id, *card_content_key; /* NULL: no cards */
-	int64_t monthly_calls, monthly_uses; /* quotas of the organisation */
-	char *event_token, *event_aes_key;	/* of event subscriptions over HTTP; NULL: none */
+	int64_t monthly_calls, monthly_uses;	   /* quotas of the organisation */
+	char *event_token, *event_aes_key; /* of event subscriptions over HTTP; NULL: none */
 	char *api_base, *oapi_base;
 };
 
-struct dingtalk_core;	 /* a bot's own state: dingtalk.c */
+struct dingtalk_core; /* a bot's own state: dingtalk.c */
 struct dingtalk_account; /* what bots of one client id share in this process: token, rates, quota: account.c */
 
 /* ---- inbound.c ---- */
 
 enum dingtalk_kind {
-	DINGTALK_MESSAGE, /* message is set */
+	DINGTALK_MESSAGE,     /* message is set */
 	DINGTALK_UNSUPPORTED, /* message is set, of a kind nobody can read: say so */
-	DINGTALK_QUOTA,	  /* errorCode 20001: the month's quota is used up, no text came */
-	DINGTALK_NOTHING, /* nothing for us */
+	DINGTALK_QUOTA,	      /* errorCode 20001: the month's quota is used up, no text came */
+	DINGTALK_NOTHING,     /* nothing for us */
 };
 /* What a reply needs: kept in message->handle, parsed by dingtalk_handle_read(). */
 struct dingtalk_handle {
-	char *webhook; /* sessionWebhook on a host of the platform, or NULL */
-	int64_t webhook_until; /* wall ms */
+	char *webhook;			   /* sessionWebhook on a host of the platform, or NULL */
+	int64_t webhook_until;		   /* wall ms */
 	char *robot_code, *staff, *sender; /* staff may be NULL: outsiders */
-	enum qg_chat_type type; /* a draft has no other place that says it */
-	char *name;		/* of the sender, for a card's mention; may be NULL */
+	enum qg_chat_type type;		   /* a draft has no other place that says it */
+	char *name;			   /* of the sender, for a card's mention; may be NULL */
 };
 struct dingtalk_event {
 	enum dingtalk_kind kind;
@@ -59,13 +59,13 @@ char *dingtalk_webhook_url(const struct dingtalk_core *core, const char *webhook
 /* ---- account.c, api.c: calls of the platform ---- */
 
 enum dingtalk_api { DINGTALK_API, DINGTALK_OAPI }; /* api.dingtalk.com, oapi.dingtalk.com */
-struct dingtalk_answer { /* borrowed for the call */
-	enum qg_status status; /* what it means for the planner; QG_OK */
+struct dingtalk_answer {			   /* borrowed for the call */
+	enum qg_status status;			   /* what it means for the planner; QG_OK */
 	unsigned retry_ms;
-	const char *code; /* the platform's, for a log; never NULL */
+	const char *code;   /* the platform's, for a log; never NULL */
 	const json_t *body; /* NULL where it is none */
 	int http;	    /* 0: none came */
-	bool sent; /* it may have taken effect */
+	bool sent;	    /* it may have taken effect */
 };
 typedef void (*dingtalk_answer_fn)(void *arg, const struct dingtalk_answer *answer);
 /* One call with the account's token; a refused token is replaced and the call repeated once. Counted against the
@@ -92,9 +92,11 @@ bool dingtalk_cards_stop(struct dingtalk_core *core);
 
 /* ---- clicks.c ---- */
 
-/* data of a card callback, from either transport: answers at once what the ack carries ("response" object; yours to
- * decref), having handed the message on. */
-json_t *dingtalk_click(struct dingtalk_core *core, const char *data, size_t size);
+/* data of a card callback, from either transport, is judged and stored as a message. clicked(arg, response) once, within
+ * the platform's two seconds, perhaps from inside: what the ack carries; borrowed, NULL for nothing. */
+typedef void (*dingtalk_clicked_fn)(void *arg, const json_t *response);
+void dingtalk_click(struct dingtalk_core *core, const char *data, size_t size, uint64_t received_us,
+	dingtalk_clicked_fn clicked, void *arg);
 
 /* ---- link.c ---- */
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loose.h"
 #include "qg/clock.h"
 #include "qg/config.h"
 #include "qg/crypto.h"
@@ -32,20 +33,6 @@ struct reading {
 };
 
 /* ---- members ---- */
-
-static int64_t int_of(const json_t *value)
-{
-	int64_t number = 0;
-	if (json_is_integer(value)) {
-		return json_integer_value(value);
-	}
-	if (json_is_real(value)) {
-		double real = json_real_value(value);
-		return real > -1e15 && real < 1e15 ? (int64_t)real : 0;
-	}
-	const char *text = json_string_value(value);
-	return text && qg_str_to_int64(text, INT64_MIN, INT64_MAX, &number) ? number : 0;
-}
 
 /* Without control characters: what keys in Redis may hold. */
 static bool is_clean(const char *text)
@@ -146,7 +133,7 @@ static bool is_among_mentioned(const struct reading *reading)
 static bool read_place(struct reading *reading)
 {
 	struct qg_message *message = reading->message;
-	int64_t type = int_of(json_object_get(reading->root, "conversationType"));
+	int64_t type = qg_loose_int(json_object_get(reading->root, "conversationType"));
 	if (type != 1 && type != 2) {
 		return false;
 	}
@@ -180,7 +167,7 @@ static void read_robot(struct reading *reading)
 static char *make_handle(struct reading *reading)
 {
 	const json_t *root = reading->root;
-	int64_t until = int_of(json_object_get(root, "sessionWebhookExpiredTime"));
+	int64_t until = qg_loose_int(json_object_get(root, "sessionWebhookExpiredTime"));
 	struct dingtalk_handle handle = {
 		.webhook = (char *)qg_json_str(root, "sessionWebhook", NULL),
 		.webhook_until = until > 0 ? until : reading->message->sent_at + SESSION_MS,
@@ -265,7 +252,7 @@ static enum qg_status read_message(struct reading *reading, struct dingtalk_even
 	if (!read_place(reading) || !message->id) {
 		return QG_INVALID;
 	}
-	int64_t sent_at = int_of(json_object_get(reading->root, "createAt"));
+	int64_t sent_at = qg_loose_int(json_object_get(reading->root, "createAt"));
 	message->sent_at = sent_at > 0 && sent_at < MS_MAX ? sent_at : qg_clock_wall();
 	read_robot(reading);
 	out->kind = read_content(reading) ? DINGTALK_MESSAGE : DINGTALK_UNSUPPORTED;
@@ -275,7 +262,7 @@ static enum qg_status read_message(struct reading *reading, struct dingtalk_even
 
 static bool is_quota(const json_t *root)
 {
-	return int_of(json_object_get(root, "errorCode")) == QUOTA_CODE;
+	return qg_loose_int(json_object_get(root, "errorCode")) == QUOTA_CODE;
 }
 
 static enum qg_status read_root(struct reading *reading, struct dingtalk_event *out)

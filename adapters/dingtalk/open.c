@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enquiry.h"
 #include "qg/codec.h"
 #include "qg/json.h"
 #include "qg/str.h"
 
-#define ANSWER_MAX 65536
 #define ENDPOINT_MOST 1024
 #define TICKET_MOST 1024
 
@@ -147,18 +147,8 @@ struct dingtalk_open *dingtalk_open_start(struct qg_http_client *http,
 	}
 	open->fn = fn;
 	open->arg = arg;
-	struct qg_fetch_request request = {.method = "POST",
-		.url = url,
-		.headers = headers,
-		.body = body,
-		.body_size = strlen(body),
-		.most = ANSWER_MAX,
-		.gathers = true,
-		.connect_ms = 5000,
-		.first_byte_ms = 10000,
-		.idle_ms = 10000,
-		.total_ms = 15000};
-	open->fetch = qg_fetch_start(http, &request, &host, open);
+	struct qg_enquiry enquiry = {"POST", url, headers, body};
+	open->fetch = qg_enquire(http, &enquiry, &host, open);
 	if (!open->fetch) {
 		free(open);
 		return NULL;

@@ -1,9 +1,9 @@
 /* options.c - the keys of a bot's config: their table with help for people, and what the table cannot tell. */
 #include "core.h"
 
-#include <ctype.h>
 #include <string.h>
 
+#include "faults.h"
 #include "qg/config.h"
 #include "qg/log.h"
 #include "qg/str.h"
@@ -60,65 +60,44 @@ const struct qg_option dingtalk_option_table[] = {
 
 /* ---- options ---- */
 
-static const struct qg_tree *place(const struct qg_tree *tree, const char *key)
+static bool has_blank_id(const void *options)
 {
-	const struct qg_tree *at = qg_tree_get(tree, key);
-	return at ? at : tree;
+	const struct dingtalk_options *set = options;
+	return qg_has_blank(set->client_id);
 }
 
-static bool has_blank(const char *text)
+static bool has_blank_secret(const void *options)
 {
-	for (const char *c = text ? text : ""; *c != '\0'; c++) {
-		if (isspace((unsigned char)*c)) {
-			return true;
-		}
-	}
-	return false;
+	const struct dingtalk_options *set = options;
+	return qg_has_blank(set->client_secret);
 }
 
-static bool is_aes_key(const char *text)
+static bool has_half_seal(const void *options)
 {
-	size_t letters =
-		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-	return letters == 43 && text[43] == '\0';
-}
-
-static bool has_blank_id(const struct dingtalk_options *set)
-{
-	return has_blank(set->client_id);
-}
-
-static bool has_blank_secret(const struct dingtalk_options *set)
-{
-	return has_blank(set->client_secret);
-}
-
-static bool has_half_seal(const struct dingtalk_options *set)
-{
+	const struct dingtalk_options *set = options;
 	return !set->event_token != !set->event_aes_key;
 }
 
-static bool has_bad_key(const struct dingtalk_options *set)
+static bool has_bad_key(const void *options)
 {
-	return set->event_aes_key && !is_aes_key(set->event_aes_key);
+	const struct dingtalk_options *set = options;
+	return set->event_aes_key && !qg_is_aes_key(set->event_aes_key);
 }
 
-static bool has_bad_base(const struct dingtalk_options *set)
+static bool has_bad_base(const void *options)
 {
+	const struct dingtalk_options *set = options;
 	return set->api_base && !qg_str_starts_with(set->api_base, "http");
 }
 
-static bool has_bad_oapi_base(const struct dingtalk_options *set)
+static bool has_bad_oapi_base(const void *options)
 {
+	const struct dingtalk_options *set = options;
 	return set->oapi_base && !qg_str_starts_with(set->oapi_base, "http");
 }
 
 /* What the table above cannot tell. */
-static const struct fault {
-	const char *key;
-	bool (*is_there)(const struct dingtalk_options *set);
-	const char *words;
-} faults[] = {
+static const struct qg_fault faults[] = {
 	{"client_id", has_blank_id,
 		"里面有空格，请重新复制 · there is a blank in it: copy it again"},
 	{"client_secret", has_blank_secret,
@@ -133,8 +112,8 @@ static const struct fault {
 		"应以 https:// 或 http:// 开头 · must begin with https:// or http://"},
 	{"oapi_base", has_bad_oapi_base,
 		"应以 https:// 或 http:// 开头 · must begin with https:// or http://"},
+	{0},
 };
-#define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
 void dingtalk_check(const struct qg_bot_config *config, const struct qg_tree *tree,
 	struct qg_problems *problems)
@@ -143,14 +122,9 @@ void dingtalk_check(const struct qg_bot_config *config, const struct qg_tree *tr
 	if (!set) {
 		return;
 	}
-	for (size_t i = 0; i < FAULTS; i++) {
-		if (faults[i].is_there(set)) {
-			qg_problem_error(
-				problems, place(tree, faults[i].key), "%s", faults[i].words);
-		}
-	}
+	qg_faults_tell(faults, set, tree, problems);
 	if (config->trigger != QG_TRIGGER_MENTION) {
-		qg_problem_error(problems, place(tree, "trigger"),
+		qg_problem_error(problems, qg_option_place(tree, "trigger"),
 			"钉钉只把 @机器人 的群消息发给它，请写 trigger: mention · in groups "
 			"DingTalk "
 			"delivers only messages that mention the robot");
@@ -164,11 +138,5 @@ bool dingtalk_options_are_good(const struct qg_bot *bot)
 		qg_log_error(bot->name, "dingtalk: client_id 和 client_secret 要填 · needed");
 		return false;
 	}
-	for (size_t i = 0; i < FAULTS; i++) {
-		if (faults[i].is_there(set)) {
-			qg_log_error(bot->name, "dingtalk: %s: %s", faults[i].key, faults[i].words);
-			return false;
-		}
-	}
-	return true;
+	return qg_faults_are_none(faults, bot);
 }

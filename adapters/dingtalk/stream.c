@@ -1,7 +1,7 @@
 /* stream.c - the frames that come over a connection, and their acks.
  *
  * A message is acked when it is stored, or when the platform's patience ends (3 s): it promises no second delivery, and a
- * copy that comes all the same has the same msgId. A card's click is answered at once, with what the card shows then.
+ * copy that comes all the same has the same msgId. The ack of a card's click says what the card shows then.
  * A frame that makes no sense costs nothing but itself. */
 #include "link.h"
 
@@ -20,7 +20,7 @@
 #define EVENT_TAKEN "{\"status\":\"SUCCESS\"}"
 #define SCRATCH_KEPT ((size_t)64 * 1024)
 
-struct inbound {		    /* a message whose ack waits for the store */
+struct inbound {		    /* a message or a click whose ack waits for the store */
 	struct qg_list item;	    /* of link->acks, until acked */
 	struct dingtalk_wire *wire; /* NULL: acked, or its connection went */
 	uint64_t due;
@@ -45,13 +45,13 @@ static void ack(struct dingtalk_wire *wire, int code, const char *message_id, co
 	}
 }
 
-static void ack_inbound(struct inbound *inbound)
+static void ack_inbound(struct inbound *inbound, const char *data)
 {
 	struct dingtalk_wire *wire = inbound->wire;
 	if (wire) {
 		inbound->wire = NULL;
 		qg_list_remove(&inbound->item);
-		ack(wire, 200, inbound->message_id, STORED);
+		ack(wire, 200, inbound->message_id, data);
 	}
 }
 
@@ -62,7 +62,7 @@ uint64_t dingtalk_stream_tick(struct dingtalk_link *link, uint64_t now)
 		if (inbound->due > now) {
 			return inbound->due;
 		}
-		ack_inbound(inbound);
+		ack_inbound(inbound, STORED);
 	}
 	return UINT64_MAX;
 }
@@ -83,7 +83,7 @@ static void stored(void *arg, enum qg_status status)
 {
 	struct inbound *inbound = arg;
 	if (!dingtalk_is_lost(status)) {
-		ack_inbound(inbound);
+		ack_inbound(inbound, STORED);
 	} else if (inbound->wire) {
 		qg_list_remove(&inbound->item);
 	}
@@ -98,20 +98,29 @@ static void copy_id(const struct dingtalk_frame *frame, char out[DINGTALK_MESSAG
 	out[frame->message_id.size] = '\0';
 }
 
+/* The ack of that frame waits from now on. NULL for no memory. */
+static struct inbound *hold_ack(struct dingtalk_wire *wire, const struct dingtalk_frame *frame)
+{
+	struct inbound *inbound = calloc(1, sizeof(*inbound));
+	if (inbound) {
+		inbound->wire = wire;
+		inbound->due = qg_clock_mono() + ACK_MS;
+		copy_id(frame, inbound->message_id);
+		qg_list_add(&dingtalk_link_of(wire)->acks, &inbound->item);
+		qg_uplink_look(wire->up.link);
+	}
+	return inbound;
+}
+
 /* Takes message; false for no memory. */
 static bool store(struct dingtalk_wire *wire, struct dingtalk_core *core,
 	const struct dingtalk_frame *frame, struct qg_message *message)
 {
-	struct inbound *inbound = calloc(1, sizeof(*inbound));
+	struct inbound *inbound = hold_ack(wire, frame);
 	if (!inbound) {
 		qg_message_destroy(message);
 		return false;
 	}
-	inbound->wire = wire;
-	inbound->due = qg_clock_mono() + ACK_MS;
-	copy_id(frame, inbound->message_id);
-	qg_list_add(&dingtalk_link_of(wire)->acks, &inbound->item);
-	qg_uplink_look(wire->up.link);
 	dingtalk_deliver(core, message, qg_clock_mono_us(), stored, inbound);
 	return true;
 }
@@ -147,25 +156,24 @@ static void take_message(
 	dingtalk_event_finish(&event);
 }
 
+static void clicked(void *arg, const json_t *response)
+{
+	struct inbound *inbound = arg;
+	json_auto_t *answer = response ? json_pack("{s:O}", "response", response) : NULL;
+	QG_AUTO(qg_str_free) char *text = answer ? qg_json_dump(answer) : NULL;
+	ack_inbound(inbound, text ? text : "{\"response\":{}}");
+	free(inbound);
+}
+
 static void take_click(
 	struct dingtalk_wire *wire, struct dingtalk_core *core, const struct dingtalk_frame *frame)
 {
 	const struct qg_buf *body = &dingtalk_link_of(wire)->scratch;
-	char id[DINGTALK_MESSAGE_ID];
-	copy_id(frame, id);
+	struct inbound *inbound = hold_ack(wire, frame);
 	dingtalk_account_count(core->account, DINGTALK_USES, 1);
-	json_t *response = dingtalk_click(core, body->data, body->size);
-	json_auto_t *answer = json_object();
-	if (!response) {
-		response = json_object();
+	if (inbound) {
+		dingtalk_click(core, body->data, body->size, qg_clock_mono_us(), clicked, inbound);
 	}
-	/* json_object_set_new() takes response also where it fails. */
-	bool good = answer && json_object_set_new(answer, "response", response) == 0;
-	if (!answer) {
-		json_decref(response);
-	}
-	QG_AUTO(qg_str_free) char *text = good ? qg_json_dump(answer) : NULL;
-	ack(wire, 200, id, text ? text : "{\"response\":{}}");
 }
 
 /* ---- frames ---- */

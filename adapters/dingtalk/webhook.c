@@ -21,8 +21,8 @@
 #define HEADER_MOST 128
 #define REFUSAL_LOG_MS 10000
 
-struct post {			    /* a request whose message is on its way to the store */
-	struct qg_list item;	    /* of core->posts, in order */
+struct post {		     /* a request whose message or click is on its way to the store */
+	struct qg_list item; /* of core->posts, in order */
 	struct qg_http_exchange *x; /* NULL once answered, or once its peer left */
 	uint64_t due;
 };
@@ -161,15 +161,13 @@ void dingtalk_posts_end(struct dingtalk_core *core)
 
 /* ---- requests ---- */
 
-/* Takes message. */
-static void store(
-	struct dingtalk_core *core, struct qg_http_exchange *x, struct qg_message *message)
+/* The answer waits from now on. NULL for no memory: that is answered. */
+static struct post *hold_answer(struct dingtalk_core *core, struct qg_http_exchange *x)
 {
 	struct post *post = calloc(1, sizeof(*post));
 	if (!post) {
-		qg_message_destroy(message);
 		answer_again(x, "out of memory");
-		return;
+		return NULL;
 	}
 	post->x = x;
 	post->due = qg_clock_mono() + STORE_MS;
@@ -177,6 +175,18 @@ static void store(
 	qg_http_on_gone(x, gone, post);
 	if (!qg_timer_is_active(core->post_timer)) {
 		qg_timer_start(core->post_timer, STORE_MS);
+	}
+	return post;
+}
+
+/* Takes message. */
+static void store(
+	struct dingtalk_core *core, struct qg_http_exchange *x, struct qg_message *message)
+{
+	struct post *post = hold_answer(core, x);
+	if (!post) {
+		qg_message_destroy(message);
+		return;
 	}
 	dingtalk_deliver(core, message, qg_http_received_us(x), stored, post);
 }
@@ -219,6 +229,18 @@ static void take_message(struct dingtalk_core *core, struct qg_http_exchange *x)
 	dingtalk_event_finish(&event);
 }
 
+static void clicked(void *arg, const json_t *response)
+{
+	struct post *post = arg;
+	struct qg_http_exchange *x = take_exchange(post);
+	QG_AUTO(qg_str_free) char *text = response ? qg_json_dump(response) : NULL;
+	if (x) {
+		qg_http_answer(
+			x, 200, "application/json", text ? text : "{}", text ? strlen(text) : 2);
+	}
+	free(post);
+}
+
 static void take_click(struct dingtalk_core *core, struct qg_http_exchange *x)
 {
 	size_t size = 0;
@@ -228,9 +250,10 @@ static void take_click(struct dingtalk_core *core, struct qg_http_exchange *x)
 		return;
 	}
 	dingtalk_account_count(core->account, DINGTALK_USES, 1);
-	json_auto_t *response = dingtalk_click(core, body ? body : "", size);
-	QG_AUTO(qg_str_free) char *text = response ? qg_json_dump(response) : NULL;
-	qg_http_answer(x, 200, "application/json", text ? text : "{}", text ? strlen(text) : 2);
+	struct post *post = hold_answer(core, x);
+	if (post) {
+		dingtalk_click(core, body ? body : "", size, qg_http_received_us(x), clicked, post);
+	}
 }
 
 void dingtalk_webhook(struct dingtalk_core *core, struct qg_http_exchange *x, const char *rest)

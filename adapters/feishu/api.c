@@ -16,7 +16,8 @@
 
 #define ANSWER_MAX ((size_t)256 * 1024)
 #define MSG_MAX 300
-#define WORDS_SIZE 128
+#define WORDS_SIZE QG_TOKEN_WORDS
+#define TOKEN_CODES 64	  /* bytes of " (token: code ..., HTTP ...)" */
 #define WAIT_MOST_MS 5000 /* for a turn */
 #define HOLD_MOST_S 3600  /* of an API that was refused for its rate */
 #define HEADERS_MOST 3
@@ -365,9 +366,8 @@ enum qg_status feishu_token_read(
 	bool is_final = outcome.status == QG_DENIED || outcome.status == QG_BUSY;
 	/* What the other side says is not repeated: it was just told the secret, and these words go into logs. */
 	const char *why = outcome.words[0] ? outcome.words : qg_status_text(outcome.status);
-	int head = snprintf(words, WORDS_SIZE,
-		"no token (code %lld, HTTP %d): ", (long long)answer.code, end->status);
-	size_t room = WORDS_SIZE - 1 - (size_t)head;
-	snprintf(words + head, room + 1, "%.*s", (int)qg_utf8_cut(why, strlen(why), room), why);
+	snprintf(words, WORDS_SIZE, "%.*s (token: code %lld, HTTP %d)",
+		(int)qg_utf8_cut(why, strlen(why), WORDS_SIZE - TOKEN_CODES), why,
+		(long long)answer.code, end->status);
 	return is_final ? outcome.status : QG_IO;
 }

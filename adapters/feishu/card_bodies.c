@@ -14,7 +14,9 @@
 #include "qg/str.h"
 
 #define TEXT_MOST ((size_t)1 << 20)
+#define BODY_MOST (8 * TEXT_MOST)
 #define SUMMARY_POINTS 60
+#define AFTER_SIZE 128 /* of an operation's number and name */
 
 /* ---- markdown ---- */
 
@@ -43,10 +45,10 @@ static bool holds(const struct line *line, char c)
 	return memchr(line->text, c, line->size) != NULL;
 }
 
-/* "|---|:-:|" */
+/* "|---|:-:|", in a quote, too */
 static bool is_rule(const struct line *line)
 {
-	return leading(line, "|-: \t\r\n") == line->size && holds(line, '-') && holds(line, '|');
+	return leading(line, "|-: \t\r\n>") == line->size && holds(line, '-') && holds(line, '|');
 }
 
 struct fence {
@@ -62,46 +64,30 @@ static bool turn_fence(struct fence *fence, const struct line *line)
 	while (at + size < line->size && line->text[at + size] == mark) {
 		size++;
 	}
+	const struct line rest = {line->text + at + size, line->size - at - size};
 	bool is_mark = (mark == '`' || mark == '~') && size >= 3;
-	if (is_mark && fence->mark == '\0') {
+	bool opens = is_mark && fence->mark == '\0' && !(mark == '`' && holds(&rest, '`'));
+	bool closes = is_mark && fence->mark == mark && size >= fence->size &&
+		      leading(&rest, " \t\r\n") == rest.size;
+	if (opens) {
 		*fence = (struct fence){mark, size};
-		return true;
-	}
-	if (is_mark && fence->mark == mark && size >= fence->size) {
+	} else if (closes) {
 		fence->mark = '\0';
-		return true;
 	}
-	return false;
+	return opens || closes;
 }
 
-/* "&lt;at", "&#60;at": text stands at '&'. */
-static bool is_written_tag(const char *text)
-{
-	static const char *const marks[] = {"&lt;", "&#60;", "&#060;", "&#x3c;"};
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		size_t size = strlen(marks[i]);
-		if (strncasecmp(text, marks[i], size) == 0) {
-			size_t blanks = strspn(text + size, " \t/");
-			return strncasecmp(text + size + blanks, "at", 2) == 0;
-		}
-	}
-	return false;
-}
-
-/* A line as it is, but for what a card takes for one of its own. */
+/* A line as it is, but for the marks that make a picture of a link: in one pass, for a text may be nothing but marks. */
 static void add_line(const struct line *line, bool is_code, struct qg_buf *out)
 {
-	for (size_t i = 0; i < line->size; i++) {
-		const char *at = line->text + i;
-		if (*at == '!' && i + 1 < line->size && at[1] == '[' && !is_code) {
-			continue; /* the link of a picture */
-		}
-		if (*at == '&' && is_written_tag(at)) {
-			qg_buf_add_str(out, "＆");
-		} else {
-			qg_buf_add(out, at, 1);
-		}
+	const char *at = line->text, *end = at + line->size, *mark;
+	while (!is_code && (mark = memchr(at, '!', (size_t)(end - at))) != NULL) {
+		size_t marks = strspn(mark, "!");
+		bool is_picture = mark[marks] == '[';
+		qg_buf_add(out, at, (size_t)(mark - at) + (is_picture ? 0 : marks));
+		at = mark + marks;
 	}
+	qg_buf_add(out, at, (size_t)(end - at));
 }
 
 static const char *add_table_as_code(const char *at, struct qg_buf *out)
@@ -166,12 +152,18 @@ char *feishu_card_summary(const char *text, const char *otherwise)
 		}
 		at += used;
 	}
-	char *copy =
+	QG_AUTO(qg_str_free)
+	char *flat =
 		line.failed != QG_OK ? NULL : qg_str_copy(line.size > 0 ? line.data : otherwise);
-	if (copy) {
-		qg_utf8_flatten(copy);
+	if (!flat) {
+		return NULL;
 	}
-	return copy;
+	qg_utf8_flatten(flat);
+	/* Again: without those marks it may have become a tag. */
+	QG_AUTO(qg_buf_finish) struct qg_buf safe;
+	qg_buf_init(&safe, TEXT_MOST);
+	feishu_escape(flat, &safe);
+	return safe.failed != QG_OK ? NULL : qg_str_copy(safe.data ? safe.data : "");
 }
 
 bool feishu_is_person(const char *id)
@@ -278,16 +270,36 @@ static char *dump(json_t *value)
 	return text;
 }
 
+/* A request around one long string, without a tree of it. Accepts a text that is NULL. */
+static char *around(const char *before, const char *text, const char *after)
+{
+	QG_AUTO(qg_buf_finish) struct qg_buf body;
+	qg_buf_init(&body, BODY_MOST);
+	qg_buf_add_str(&body, before);
+	bool is_good = text && qg_json_quote(text, strlen(text), &body) == QG_OK;
+	qg_buf_add_str(&body, after);
+	return is_good && body.failed == QG_OK ? qg_buf_steal(&body) : NULL;
+}
+
+/* Behind it: the number and name of an operation. */
+static char *around_operation(const char *before, const char *text, const char *between,
+	unsigned sequence, const char *uuid)
+{
+	char after[AFTER_SIZE];
+	snprintf(after, sizeof(after), "%s,\"sequence\":%u,\"uuid\":\"%s\"}", between, sequence,
+		uuid);
+	return around(before, text, after);
+}
+
 char *feishu_card_make_body(const json_t *card)
 {
 	QG_AUTO(qg_str_free) char *data = qg_json_dump(card);
-	return data ? dump(json_pack("{s:s, s:s}", "type", "card_json", "data", data)) : NULL;
+	return around("{\"type\":\"card_json\",\"data\":", data, "}");
 }
 
 char *feishu_card_content_body(const char *text, unsigned sequence, const char *uuid)
 {
-	return dump(json_pack(
-		"{s:s, s:i, s:s}", "content", text, "sequence", (int)sequence, "uuid", uuid));
+	return around_operation("{\"content\":", text, "", sequence, uuid);
 }
 
 char *feishu_card_settings_body(
@@ -306,9 +318,8 @@ char *feishu_card_settings_body(
 char *feishu_card_put_body(const json_t *card, unsigned sequence, const char *uuid)
 {
 	QG_AUTO(qg_str_free) char *data = qg_json_dump(card);
-	return data ? dump(json_pack("{s:{s:s, s:s}, s:i, s:s}", "card", "type", "card_json",
-			      "data", data, "sequence", (int)sequence, "uuid", uuid))
-		    : NULL;
+	return around_operation(
+		"{\"card\":{\"type\":\"card_json\",\"data\":", data, "}", sequence, uuid);
 }
 
 char *feishu_card_message_body(
@@ -318,12 +329,9 @@ char *feishu_card_message_body(
 	char *content = card ? qg_json_dump(card)
 			     : dump(json_pack("{s:s, s:{s:s}}", "type", "card", "data", "card_id",
 				       card_id));
-	json_t *body = content ? json_pack("{s:s, s:s, s:s}", "msg_type", "interactive", "content",
-					 content, "uuid", uuid)
-			       : NULL;
-	if (body && chat && json_object_set_new(body, "receive_id", json_string(chat)) != 0) {
-		json_decref(body);
-		return NULL;
-	}
-	return dump(body);
+	QG_AUTO(qg_str_free)
+	char *receiver = chat ? around(",\"receive_id\":", chat, "") : qg_str_copy("");
+	QG_AUTO(qg_str_free)
+	char *after = receiver ? qg_str_printf(",\"uuid\":\"%s\"%s}", uuid, receiver) : NULL;
+	return after ? around("{\"msg_type\":\"interactive\",\"content\":", content, after) : NULL;
 }

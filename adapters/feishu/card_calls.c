@@ -18,6 +18,9 @@
 #define GAP_MS 300 /* between two snapshots */
 #define GAP_CARD_MS                                                                                \
 	75 /* ... for each card that fills: an app has 1,000 calls a minute of each API */
+#define GAP_PART                                                                                   \
+	8 /* ... and this part of the time it fills already: clients type what lies between, */
+#define GAP_LONG_MS 1000  /* but nobody shall think that it stands still */
 #define GAP_SHORT_MS 2000 /* ... when the month's calls run short */
 #define OPEN_MS (9 * 60 * 1000)
 #define CARDS "/open-apis/cardkit/v1/cards"
@@ -35,7 +38,8 @@ static struct feishu_core *core_of(const struct feishu_card *card)
 
 /* ---- calls ---- */
 
-/* Takes body, which may be NULL for no memory; false: nothing began. tail: behind the card's id. */
+/* Takes body, which may be NULL for no memory; false: nothing began, for a bot that is somebody else's by now neither. tail:
+ * behind the card's id. */
 static bool fly(struct feishu_card *card, const char *method, const char *tail, char *body,
 	feishu_called_fn fn)
 {
@@ -43,7 +47,8 @@ static bool fly(struct feishu_card *card, const char *method, const char *tail, 
 	char *path = card->card_id[0] ? qg_str_printf(CARDS "/%s%s", card->card_id, tail)
 				      : qg_str_copy(CARDS);
 	struct feishu_account *account = core_of(card)->account;
-	card->call = body && path ? feishu_call_start(account, method, path, body, fn, card) : NULL;
+	bool may_fly = body && path && qg_livecards_may_show(card->live.cards);
+	card->call = may_fly ? feishu_call_start(account, method, path, body, fn, card) : NULL;
 	free(body);
 	if (!card->call) {
 		qg_livecard_wait(&card->live, 1000);
@@ -55,6 +60,7 @@ static bool fly(struct feishu_card *card, const char *method, const char *tail, 
 static void fly_on(struct feishu_card *card, bool began)
 {
 	if (!began) {
+		card->live.dirty = true;
 		qg_livecard_rest(&card->live);
 	}
 }
@@ -106,19 +112,27 @@ static void set_last(struct feishu_card *card, char *text, json_t *last)
 
 static json_t *layout_of(const struct feishu_card *card, const char *text, bool streaming)
 {
-	struct feishu_layout layout = {
-		.text = text, .title = core_of(card)->bot->title, .streaming = streaming};
+	struct feishu_layout layout = {.text = text,
+		.whom = card->whom,
+		.title = core_of(card)->bot->title,
+		.streaming = streaming};
 	return feishu_card_json(&layout);
 }
 
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Each snapshot is a call, and calls are sold: a long answer is shown as often as it changes much. */
 static uint64_t gap_of(const struct feishu_card *card)
 {
-	const struct feishu_core *core = core_of(card);
+	uint64_t filled = card->opened_at > 0 ? qg_clock_mono() - card->opened_at : 0;
 	uint64_t shared = card->live.cards->count * GAP_CARD_MS;
-	if (feishu_account_used(core->account) >= QG_LIVECARDS_SHORT_PERCENT) {
-		return shared > GAP_SHORT_MS ? shared : GAP_SHORT_MS;
-	}
-	return shared > GAP_MS ? shared : GAP_MS;
+	uint64_t own = later_of(filled / GAP_PART, GAP_MS);
+	bool is_short = feishu_account_used(core_of(card)->account) >= QG_LIVECARDS_SHORT_PERCENT;
+	own = is_short ? GAP_SHORT_MS : own < GAP_LONG_MS ? own : GAP_LONG_MS;
+	return later_of(shared, own);
 }
 
 /* ---- made ---- */
@@ -200,13 +214,23 @@ static bool send_it(struct feishu_card *card)
 	QG_AUTO(qg_str_free)
 	char *body =
 		feishu_card_message_body(card->card_id, NULL, in_place ? NULL : card->chat, uuid);
-	card->call = path && body ? feishu_call_start(
-					    core_of(card)->account, "POST", path, body, sent, card)
-				  : NULL;
+	bool may_fly = path && body && qg_livecards_may_show(card->live.cards);
+	card->call =
+		may_fly ? feishu_call_start(core_of(card)->account, "POST", path, body, sent, card)
+			: NULL;
 	if (!card->call) {
 		qg_livecard_wait(&card->live, 1000);
 	}
 	return card->call != NULL;
+}
+
+/* Somebody made one for this reply before: that one is gone on with, and ours is never seen. */
+static void adopt(struct feishu_card *card, const char *name)
+{
+	struct qg_livecard *live = &card->live;
+	live->cards->platform->recall(live, name);
+	live->partial = live->dirty = true;
+	card->opened_at = 0;
 }
 
 /* Only what Redis knows is sent: else whoever comes after us would send another one, and this would stay as it is. */
@@ -214,7 +238,10 @@ static void named(void *arg, enum qg_status status, const struct qg_livecard_sta
 {
 	struct feishu_card *card = arg;
 	if (status == QG_OK && state->row == QG_LIVECARD_OPEN) {
-		fly_on(card, send_it(card));
+		if (strcmp(state->name, card->card_id) != 0) {
+			adopt(card, state->name);
+		}
+		fly_on(card, !card->live.made && send_it(card));
 		return;
 	}
 	card->card_id[0] = '\0';
@@ -347,11 +374,14 @@ bool feishu_card_show(struct qg_livecard *live)
 /* What its buttons will need when one is pressed. */
 static void keep(const struct feishu_card *card)
 {
-	QG_AUTO(qg_str_free) char *last = card->last ? qg_json_dump(card->last) : NULL;
 	const struct qg_livecard *live = &card->live;
+	if (!card->last || !live->reply || !live->reply->buttons) {
+		return;
+	}
+	QG_AUTO(qg_str_free) char *last = qg_json_dump(card->last);
 	char name[2 * FEISHU_CARD_ID_SIZE];
 	snprintf(name, sizeof(name), "%s %s", card->card_id, card->message_id);
-	if (last && live->reply && live->reply->buttons) {
+	if (last) {
 		qg_livecard_rows_keep(live->cards->rows, live->id, last, name);
 	}
 }
@@ -399,10 +429,11 @@ static bool lay_out(struct feishu_card *card)
 	return text && last;
 }
 
+/* No memory to tell is none for the call either. */
 static bool fits(const struct feishu_card *card)
 {
 	QG_AUTO(qg_str_free) char *data = qg_json_dump(card->last);
-	return data && strlen(data) <= FEISHU_CARD_MOST;
+	return !data || strlen(data) <= FEISHU_CARD_MOST;
 }
 
 /* Either end: with its answer, or with a farewell. */

@@ -24,7 +24,7 @@ static struct feishu_card *card_of(struct qg_livecard *live)
 
 /* ---- where it goes ---- */
 
-static bool place(struct qg_livecard *live, const char *chat, const char *handle)
+static bool place(struct qg_livecard *live, const char *chat, const char *handle, const char *whom)
 {
 	struct feishu_card *card = card_of(live);
 	if (card->chat) {
@@ -37,15 +37,8 @@ static bool place(struct qg_livecard *live, const char *chat, const char *handle
 		return false;
 	}
 	card->handle = copy;
+	card->whom = qg_str_copy(whom); /* without memory nobody is called before the end */
 	return true;
-}
-
-static const char *id_type(const char *chat)
-{
-	if (qg_str_starts_with(chat, "ou_")) {
-		return "open_id";
-	}
-	return qg_str_starts_with(chat, "on_") ? "union_id" : "chat_id";
 }
 
 char *feishu_cards_path(const char *chat, const char *handle)
@@ -58,7 +51,7 @@ char *feishu_cards_path(const char *chat, const char *handle)
 		qg_url_encode(handle, strlen(handle), &path);
 		qg_buf_add_str(&path, "/reply");
 	} else {
-		qg_buf_printf(&path, "?receive_id_type=%s", id_type(chat));
+		qg_buf_printf(&path, "?receive_id_type=%s", feishu_id_type(chat));
 	}
 	char *text = path.failed == QG_OK ? qg_buf_steal(&path) : NULL;
 	qg_buf_finish(&path);
@@ -100,6 +93,7 @@ static void finish(struct qg_livecard *live)
 	json_decref(card->last);
 	free(card->text);
 	free(card->chat);
+	free(card->whom);
 	free(card->handle);
 }
 
@@ -212,12 +206,9 @@ static void inline_destroy(struct inline_card *post)
 /* As a message: send.c's. */
 static void post_message(struct feishu_core *core, struct qg_reply *reply)
 {
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct feishu_send *send = QG_CONTAINER(item, struct feishu_send, link);
-		if (send->reply == reply && !send->ended) {
-			feishu_send_start(send);
-			return;
-		}
+	struct qg_out *out = qg_outs_find(&core->outs, reply);
+	if (out) {
+		feishu_send_start(QG_CONTAINER(out, struct feishu_send, out));
 	}
 }
 

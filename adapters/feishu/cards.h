@@ -56,6 +56,7 @@ struct feishu_cards { /* core->cards */
 struct feishu_card {
 	struct qg_livecard live;
 	char *chat, *handle; /* where it goes; handle may be NULL */
+	char *whom; /* open_id of the asker, called from the first words on; NULL: nobody, or not known */
 	char card_id[FEISHU_CARD_ID_SIZE], message_id[FEISHU_CARD_ID_SIZE];
 	uint64_t opened_at; /* streaming, monotonic ms; 0: not known */
 	bool is_plain;	    /* streaming is over for it: shown by putting the whole card */

@@ -12,6 +12,8 @@
 
 #define DEPTH_MAX 12
 #define NODES_MAX 3000
+#define CARD_MOST                                                                                  \
+	((size_t)128 * 1024) /* the platform takes 30 KB; a tree is made of it, on the loop */
 
 struct card { /* being read */
 	struct feishu_content *content;
@@ -133,7 +135,7 @@ enum qg_status feishu_card_read(struct feishu_content *content, const char *data
 {
 	static const char *const wrappings[] = {"user_dsl", "json_card"};
 	struct card card = {.content = content};
-	json_auto_t *root = qg_json_parse(data, size, NULL);
+	json_auto_t *root = size <= CARD_MOST ? qg_json_parse(data, size, NULL) : NULL;
 	json_auto_t *inner = NULL;
 	for (size_t i = 0; i < 2 && !inner; i++) {
 		const char *text = qg_json_str(root, wrappings[i], NULL);

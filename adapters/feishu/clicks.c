@@ -1,7 +1,8 @@
 /* clicks.c - buttons of cards, and who pressed which: judged, stored as a message of its own, answered with a toast.
  *
  * A button's value says all that judging its press needs, under our seal, so that any gateway can: the reply it stands
- * under, the kind of chat, whose it is, until when, and what it says. The message's id derives from the card's message and
+ * under, the kind of chat and which it is, whose it is, until when, and what it says. Cards can be forwarded, and their
+ * buttons work there as well: one that was answered in a direct chat is nobody's in a group. The message's id derives from the card's message and
  * the button: a second press, of whomever and wherever heard, is a duplicate to the store. The answer is a toast alone; the
  * card is changed afterwards, by a call, for a card in an answer is refused by some clients. */
 #include "cards.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clicks.h"
 #include "seal.h"
 
 #include "qg/clock.h"
@@ -23,7 +25,6 @@
 #define ACTION_MOST ((size_t)16 * 1024)
 #define TEXT_POINTS 30 /* of a button: beyond that it is unreadable; the platform takes 100 */
 #define VALUE_MOST 600 /* bytes of what it says */
-#define CHOSEN_MOST 60 /* bytes of it in a toast and in the card */
 #define WHOSE_SIZE 13
 #define SEAL_SIZE 33
 #define ANSWER_MS 2200 /* of FEISHU_TAKE_MS */
@@ -36,35 +37,46 @@ static void whose(const struct feishu_options *set, const char *whom, char out[W
 	qg_seal(set->app_id, set->app_secret, "whose", &whom, 1, out, WHOSE_SIZE);
 }
 
-struct button { /* borrowed from the value */
-	const char *reply, *kind, *whom, *until, *says;
+static void where(const struct feishu_options *set, const char *chat, char out[WHOSE_SIZE])
+{
+	qg_seal(set->app_id, set->app_secret, "where", &chat, 1, out, WHOSE_SIZE);
+}
+
+struct button { /* borrowed from the value; whom, chat: "0" for anybody, any */
+	const char *reply, *kind, *whom, *chat, *until, *says;
 };
 
 static void sign(const struct feishu_options *set, const struct button *button, char out[SEAL_SIZE])
 {
-	const char *const texts[] = {
-		button->reply, button->kind, button->whom, button->until, button->says};
-	qg_seal(set->app_id, set->app_secret, "button", texts, 5, out, SEAL_SIZE);
+	const char *const texts[] = {button->reply, button->kind, button->whom, button->chat,
+		button->until, button->says};
+	qg_seal(set->app_id, set->app_secret, "button", texts, 6, out, SEAL_SIZE);
 }
 
 json_t *feishu_button_value(
 	const struct feishu_core *core, const struct qg_reply *reply, const char *value)
 {
 	const struct feishu_options *set = feishu_options_of(core);
-	char whom[WHOSE_SIZE] = "0", until[QG_INT64_SIZE], seal[SEAL_SIZE];
+	char whom[WHOSE_SIZE] = QG_SEAL_ANY, chat[WHOSE_SIZE] = QG_SEAL_ANY, until[QG_INT64_SIZE],
+	     seal[SEAL_SIZE];
 	bool is_group = reply->chat_type == QG_CHAT_GROUP;
-	if (is_group && feishu_is_person(reply->sender)) {
-		whose(set, reply->sender, whom);
+	const char *person = is_group ? reply->sender : reply->chat;
+	if (feishu_is_person(person)) {
+		whose(set, person, whom);
+	}
+	if (!feishu_is_person(reply->chat)) { /* else the chat's own id is not known */
+		where(set, reply->chat, chat);
 	}
 	qg_str_from_int64(qg_clock_wall() + LIFE_MS, until);
 	struct button button = {.reply = reply->id,
 		.kind = is_group ? "g" : "d",
 		.whom = whom,
+		.chat = chat,
 		.until = until,
 		.says = value};
 	sign(set, &button, seal);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "r", button.reply, "k", button.kind, "w",
-		whom, "u", until, "v", value, "s", seal);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "r", button.reply, "k", button.kind,
+		"w", whom, "c", chat, "u", until, "v", value, "s", seal);
 }
 
 /* false: not ours. */
@@ -74,6 +86,7 @@ static bool read_button(const struct feishu_options *set, const json_t *value, s
 	*out = (struct button){.reply = qg_json_str(value, "r", ""),
 		.kind = qg_json_str(value, "k", ""),
 		.whom = qg_json_str(value, "w", ""),
+		.chat = qg_json_str(value, "c", ""),
 		.until = qg_json_str(value, "u", ""),
 		.says = qg_json_str(value, "v", "")};
 	sign(set, out, right);
@@ -199,10 +212,7 @@ static char *toast(
 	const struct feishu_core *core, const char *type, const char *key, const char *more)
 {
 	QG_AUTO(qg_str_free) char *words = core->bot ? feishu_core_words(core, key) : NULL;
-	QG_AUTO(qg_str_free)
-	char *text = words ? qg_str_printf("%s%.*s", words,
-				     (int)qg_utf8_cut(more, strlen(more), CHOSEN_MOST), more)
-			   : NULL;
+	QG_AUTO(qg_str_free) char *text = qg_click_choice(words, more);
 	json_auto_t *answer =
 		text ? json_pack("{s:{s:s, s:s}}", "toast", "type", type, "content", text) : NULL;
 	return answer ? qg_json_dump(answer) : NULL;
@@ -288,10 +298,8 @@ static void known(void *arg, enum qg_status status, const struct qg_livecard_sta
 				    ? qg_json_parse(state->text, strlen(state->text), NULL)
 				    : NULL;
 	QG_AUTO(qg_str_free) char *words = feishu_core_words(press->core, "click_taken");
-	const char *says = qg_json_str(press->value, "v", "");
 	QG_AUTO(qg_str_free)
-	char *text = qg_str_printf("%s%.*s", words ? words : "",
-		(int)qg_utf8_cut(says, strlen(says), CHOSEN_MOST), says);
+	char *text = qg_click_choice(words, qg_json_str(press->value, "v", ""));
 	press->timer = card ? qg_timer_create(press->core->bot->loop, change, press) : NULL;
 	if (!press->timer || !text || !feishu_card_choose(card, text) ||
 		!aim(press, state->name, card, state->number + 1)) {
@@ -321,53 +329,28 @@ static void show_choice(struct press *press)
 static struct qg_message *make_message(
 	const struct press *press, const struct button *button, uint64_t received_us)
 {
-	struct qg_message *message = qg_message_create();
-	if (!message) {
-		return NULL;
-	}
-	char id[33];
-	qg_digest_id(id, "click", press->message, button->says, NULL);
-	message->kind = QG_MESSAGE_CLICK;
-	message->chat_type = button->kind[0] == 'g' ? QG_CHAT_GROUP : QG_CHAT_DIRECT;
-	message->mentions_bot = true;
-	message->sent_at = qg_clock_wall();
-	message->received_us = received_us;
-	message->id = qg_str_copy(id);
-	message->chat = qg_str_copy(press->chat);
-	message->sender = qg_str_copy(press->user);
-	message->text = qg_str_copy(button->says);
-	message->handle = qg_str_copy(press->message);
-	if (!message->id || !message->chat || !message->sender || !message->text ||
-		!message->handle) {
-		qg_message_destroy(message);
-		return NULL;
-	}
-	return message;
+	const struct qg_click click = {.card = press->message,
+		.button = button->says,
+		.type = button->kind[0] == 'g' ? QG_CHAT_GROUP : QG_CHAT_DIRECT,
+		.chat = press->chat,
+		.person = press->user,
+		.says = button->says,
+		.handle = press->message,
+		.received_us = received_us};
+	return qg_click_message(&click);
 }
 
 static void stored(void *arg, enum qg_status status)
 {
 	struct press *press = arg;
-	const char *says = qg_json_str(press->value, "v", "");
-	switch (status) {
-	case QG_OK:
-		answer(press, "success", "click_taken", says);
+	const char *key = qg_click_words(status);
+	if (status == QG_OK) {
+		answer(press, "success", key, qg_json_str(press->value, "v", ""));
 		show_choice(press);
 		return;
-	case QG_DUPLICATE:
-		answer(press, "info", "click_again", "");
-		break;
-	case QG_FULL:
-		answer(press, "warning", "full", "");
-		break;
-	case QG_EMPTY: /* nobody answers in that chat */
-	case QG_INVALID:
-	case QG_TOO_LARGE:
-		answer(press, "error", "click_late", "");
-		break;
-	default:
-		answer(press, "warning", "click_retry", "");
 	}
+	bool is_lasting = status == QG_EMPTY || status == QG_INVALID || status == QG_TOO_LARGE;
+	answer(press, status == QG_DUPLICATE ? "info" : is_lasting ? "error" : "warning", key, "");
 	destroy(press);
 }
 
@@ -375,10 +358,11 @@ static void stored(void *arg, enum qg_status status)
 static const char *fault_of(const struct press *press, const struct button *button)
 {
 	const struct feishu_options *set = feishu_options_of(press->core);
-	char who[WHOSE_SIZE];
 	int64_t until = 0, now = qg_clock_wall();
-	whose(set, press->user, who);
-	if (strcmp(button->whom, "0") != 0 && !qg_equal_constant_time(who, button->whom)) {
+	if (!qg_seal_fits(set->app_id, set->app_secret, "where", press->chat, button->chat)) {
+		return "click_late"; /* forwarded */
+	}
+	if (!qg_seal_fits(set->app_id, set->app_secret, "whose", press->user, button->whom)) {
 		return "click_other";
 	}
 	if (!qg_str_to_int64(button->until, 0, INT64_MAX, &until) || now > until) {

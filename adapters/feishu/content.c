@@ -14,6 +14,7 @@
 #define NAME_MAX_BYTES 200
 #define KEY_MAX_BYTES 200
 #define TYPE_MAX 40
+#define MENTIONS_SEEN_MOST 4096 /* of a list that no client can send */
 /* Beyond what a message may hold, so that there is something to cut. */
 #define TEXT_LIMIT (QG_TEXT_MAX + 4096)
 
@@ -55,7 +56,7 @@ void feishu_content_mentions(struct feishu_content *content, const struct qg_pie
 	}
 	struct qg_scan_walk walk = {0};
 	struct qg_piece item;
-	while (qg_scan_next(mentions, &walk, &item)) {
+	for (size_t i = 0; i < MENTIONS_SEEN_MOST && qg_scan_next(mentions, &walk, &item); i++) {
 		struct qg_piece found[3];
 		if (qg_scan(item.data, item.size, paths, 3, found) == QG_OK &&
 			found[0].kind == QG_PIECE_STRING) {
@@ -151,7 +152,7 @@ static size_t placeholder_size(const char *text, size_t size)
 void feishu_content_add_words(struct feishu_content *content, const char *text, size_t size)
 {
 	static const char all[] = "@_all";
-	while (size > 0) {
+	while (size > 0 && !content->cut) {
 		const char *sign = memchr(text, '@', size);
 		size_t plain = sign ? (size_t)(sign - text) : size;
 		feishu_content_add(content, text, plain);

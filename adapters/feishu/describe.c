@@ -1,6 +1,7 @@
 /* describe.c - messages that are neither words nor files: a place, a vote, a meeting, somebody's card, as a short note.
  *
- * What they are called and when they are is told; ids, which only mean something to the platform, are not. */
+ * What they are called and when they are is told; ids, which only mean something to the platform, are not. A sticker or a
+ * folder by itself asks nothing: it becomes an attachment that nobody can look at, and gets a plain word, no answer. */
 #include "content.h"
 
 #include <string.h>
@@ -122,21 +123,23 @@ static const struct kind {
 	const char *type, *words;
 	const char *paths[FIELDS]; /* of name, second name, begin, end, list */
 	enum qg_status (*note)(struct feishu_content *content, const struct qg_piece *found);
+	bool says_nothing; /* by itself: no question is in it, though a quote of it may be told */
 } kinds[] = {
-	{"sticker", "表情", {0}, NULL},
-	{"folder", "文件夹", {"file_name"}, note_name},
-	{"share_chat", "群名片", {0}, NULL},
-	{"share_user", "个人名片", {0}, NULL},
-	{"hongbao", "红包", {0}, NULL},
-	{"location", "位置", {"name", NULL, "longitude", "latitude"}, note_place},
-	{"vote", "投票", {"topic", NULL, NULL, NULL, "options"}, note_vote},
-	{"todo", "任务", {NULL, "summary", NULL, "due_time", "summary.content"}, note_task},
-	{"video_chat", "视频会议", {"topic", NULL, "start_time"}, note_event},
-	{"share_calendar_event", "日程", {"summary", "topic", "start_time", "end_time"},
-		note_event},
-	{"calendar", "日程", {"summary", "topic", "start_time", "end_time"}, note_event},
-	{"general_calendar", "日程", {"summary", "topic", "start_time", "end_time"}, note_event},
-	{"system", "系统消息", {"template"}, note_name},
+	{"sticker", "表情", {0}, NULL, true},
+	{"folder", "文件夹", {"file_name"}, note_name, true},
+	{"share_chat", "群名片", {0}, NULL, false},
+	{"share_user", "个人名片", {0}, NULL, false},
+	{"hongbao", "红包", {0}, NULL, false},
+	{"location", "位置", {"name", NULL, "longitude", "latitude"}, note_place, false},
+	{"vote", "投票", {"topic", NULL, NULL, NULL, "options"}, note_vote, false},
+	{"todo", "任务", {NULL, "summary", NULL, "due_time", "summary.content"}, note_task, false},
+	{"video_chat", "视频会议", {"topic", NULL, "start_time"}, note_event, false},
+	{"share_calendar_event", "日程", {"summary", "topic", "start_time", "end_time"}, note_event,
+		false},
+	{"calendar", "日程", {"summary", "topic", "start_time", "end_time"}, note_event, false},
+	{"general_calendar", "日程", {"summary", "topic", "start_time", "end_time"}, note_event,
+		false},
+	{"system", "系统消息", {"template"}, note_name, false},
 };
 
 static const struct kind *kind_of(const struct qg_piece *type)
@@ -169,7 +172,7 @@ enum qg_status feishu_describe(
 {
 	const struct kind *kind = kind_of(type);
 	struct qg_piece found[FIELDS];
-	if (!kind) {
+	if (!kind || (kind->says_nothing && !content->quoted)) {
 		return QG_UNSUPPORTED;
 	}
 	enum qg_status status = find(kind, data, size, found);

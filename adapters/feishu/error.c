@@ -22,6 +22,14 @@ static const char refused_token[] = "飞书不认访问令牌 · the access toke
 static const char not_installed[] =
 	"应用停用了，或没有安装：到「版本管理与发布」发布，再请管理员在管理后台的「工作台」→「应用"
 	"管理」启用 · the app is disabled or not installed";
+/* Who asks for a token is told the first two; 10003 where the id does not look like one. */
+static const char wrong_credentials[] =
+	"飞书不认 app_id 和 app_secret：到「凭证与基础信息」重新复制，Lark 的应用要写 domain: lark "
+	"· the credentials are refused";
+static const char no_app[] =
+	"飞书没有这个应用，或应用停用了：到「凭证与基础信息」核对 app_id，Lark 的应用要写 domain: "
+	"lark；都没错，就请管理员在管理后台的「工作台」→「应用管理」启用 · no such app, or it is "
+	"disabled";
 static const char no_bot[] =
 	"应用没有机器人能力：在「添加应用能力」里添加「机器人」，再到「版本管理与发布」发布 · the "
 	"app has no bot";
@@ -56,10 +64,9 @@ static const struct row {
 	{99991665, QG_FAILED, 0, refused_token},
 	{99991671, QG_FAILED, 0, refused_token},
 	/* the app */
-	{10014, QG_DENIED, 0, not_installed},
-	{10015, QG_DENIED, 0,
-		"app_id 或 app_secret 不对：从开发者后台的「凭证与基础信息」重新复制 · app_id or "
-		"app_secret is wrong"},
+	{10003, QG_DENIED, 0, wrong_credentials},
+	{10014, QG_DENIED, 0, no_app},
+	{10015, QG_DENIED, 0, wrong_credentials},
 	{212100, QG_DENIED, 0, not_installed},
 	{99991662, QG_DENIED, 0, not_installed},
 	{99991673, QG_DENIED, 0, not_installed},

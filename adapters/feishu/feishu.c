@@ -82,18 +82,24 @@ static void own_id_told(struct feishu_watcher *watcher)
 
 /* ---- replies ---- */
 
-/* Nothing more comes of this reply: what showed its messages as open is taken away. */
-static void close_open(struct feishu_core *core, const struct qg_reply *reply)
+static void each_open(struct feishu_core *core, const struct qg_reply *reply,
+	void (*fn)(struct feishu_core *core, const char *message))
 {
 	if (reply->handle) {
-		feishu_react_end(core, reply->handle);
+		fn(core, reply->handle);
 	}
 	for (size_t i = 0; i < json_array_size(reply->handles); i++) {
 		const char *handle = json_string_value(json_array_get(reply->handles, i));
 		if (handle) {
-			feishu_react_end(core, handle);
+			fn(core, handle);
 		}
 	}
+}
+
+/* Nothing more comes of this reply: what showed its messages as open is taken away. */
+static void close_open(struct feishu_core *core, const struct qg_reply *reply)
+{
+	each_open(core, reply, feishu_react_end);
 }
 
 static bool is_over(const struct qg_reply *reply, enum qg_status status)
@@ -107,30 +113,15 @@ static bool is_over(const struct qg_reply *reply, enum qg_status status)
 void feishu_core_sent(
 	struct feishu_core *core, struct qg_reply *reply, enum qg_status status, unsigned retry_ms)
 {
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct feishu_send *send = QG_CONTAINER(item, struct feishu_send, link);
-		if (send->reply == reply && !send->ended) {
-			send->ended = true;
-			send->status = status;
-			send->retry_ms = retry_ms;
-			if (is_over(reply, status)) {
-				close_open(core, reply);
-			}
-			feishu_core_wake(core);
-			return;
-		}
+	struct qg_out *out = qg_outs_find(&core->outs, reply);
+	if (!out) {
+		return;
 	}
-}
-
-static struct feishu_send *next_ended(const struct feishu_core *core)
-{
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct feishu_send *send = QG_CONTAINER(item, struct feishu_send, link);
-		if (send->ended) {
-			return send;
-		}
+	qg_out_end(out, status, retry_ms);
+	if (is_over(reply, status)) {
+		close_open(core, reply);
 	}
-	return NULL;
+	feishu_core_wake(core);
 }
 
 static void noted(void *arg, enum qg_status status)
@@ -148,24 +139,18 @@ static void tell_left(struct feishu_core *core, const char *chat, const char *ev
 	}
 }
 
-/* The host may finish the bot, or send anew, from inside: nothing is remembered over a call. */
 static void report_sends(struct feishu_core *core)
 {
-	struct feishu_send *send;
-	while (core->bot && (send = next_ended(core)) != NULL) {
-		struct feishu_send done = *send;
-		bool has_left = done.left && done.reply->chat_type == QG_CHAT_GROUP;
-		QG_AUTO(qg_str_free) char *chat = has_left ? qg_str_copy(done.reply->chat) : NULL;
-		QG_AUTO(qg_str_free) char *event = has_left ? qg_str_copy(done.reply->id) : NULL;
-		feishu_send_destroy(send);
-		core->bot->host->sent(core->bot, done.reply, done.status, done.retry_ms);
+	while (core->bot && qg_outs_is_due(&core->outs)) {
+		const struct qg_out *out = qg_outs_ended(&core->outs);
+		bool has_left = out && QG_CONTAINER(out, struct feishu_send, out)->left &&
+				out->reply->chat_type == QG_CHAT_GROUP;
+		QG_AUTO(qg_str_free) char *chat = has_left ? qg_str_copy(out->reply->chat) : NULL;
+		QG_AUTO(qg_str_free) char *event = has_left ? qg_str_copy(out->reply->id) : NULL;
+		qg_outs_give_back(&core->outs, core->bot);
 		if (core->bot && chat && event) {
 			tell_left(core, chat, event);
 		}
-	}
-	while (core->bot && core->unsent_count > 0) {
-		struct qg_reply *reply = core->unsent[--core->unsent_count];
-		core->bot->host->sent(core->bot, reply, QG_NO_MEMORY, 0);
 	}
 }
 
@@ -176,22 +161,14 @@ static bool is_flying(struct feishu_core *core)
 	bool cards_ended = feishu_cards_stop(core);
 	bool reacts_ended = feishu_react_stop(core);
 	return !cards_ended || !reacts_ended || core->seat.link || core->posts > 0 ||
-	       !qg_list_is_empty(&core->sends) || core->unsent_count > 0;
+	       !qg_outs_is_empty(&core->outs);
 }
 
 static void give_back(struct feishu_core *core)
 {
 	feishu_cards_finish(core);
 	feishu_react_finish(core);
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct feishu_send *send = QG_CONTAINER(item, struct feishu_send, link);
-		if (!send->ended) {
-			feishu_send_cancel(send);
-			send->ended = true;
-			send->status = QG_CANCELLED;
-			send->retry_ms = 1;
-		}
-	}
+	qg_outs_cancel(&core->outs);
 	report_sends(core);
 }
 
@@ -247,7 +224,7 @@ static enum qg_status init(struct qg_bot *bot)
 	((struct feishu_state *)bot->state)->core = core;
 	core->references = 1;
 	core->bot = bot;
-	qg_list_init(&core->sends);
+	qg_outs_init(&core->outs, feishu_send_drop);
 	qg_buf_init(&core->scratch, FEISHU_BODY_MAX);
 	qg_list_init(&core->watcher.link);
 	core->watcher.told = own_id_told;
@@ -273,18 +250,6 @@ static enum qg_status start(struct qg_bot *bot)
 	return QG_OK;
 }
 
-static void drop_sends(struct feishu_core *core)
-{
-	while (!qg_list_is_empty(&core->sends)) { /* nobody is left to take them back */
-		struct feishu_send *send = QG_CONTAINER(core->sends.next, struct feishu_send, link);
-		qg_reply_destroy(send->reply);
-		feishu_send_destroy(send);
-	}
-	while (core->unsent_count > 0) {
-		qg_reply_destroy(core->unsent[--core->unsent_count]);
-	}
-}
-
 static void finish(struct qg_bot *bot)
 {
 	struct feishu_core *core = feishu_core_of(bot);
@@ -295,7 +260,7 @@ static void finish(struct qg_bot *bot)
 	feishu_cards_finish(core);
 	feishu_react_finish(core);
 	feishu_media_finish(core);
-	drop_sends(core);
+	qg_outs_finish(&core->outs);
 	feishu_probe_cancel(core);
 	feishu_link_leave(core);
 	qg_list_remove(&core->watcher.link);
@@ -330,20 +295,18 @@ static void send_reply(struct qg_bot *bot, struct qg_reply *reply)
 {
 	struct feishu_core *core = feishu_core_of(bot);
 	struct feishu_send *send = calloc(1, sizeof(*send));
-	if (!send && core->unsent_count < FEISHU_SPARE) {
-		core->unsent[core->unsent_count++] = reply;
+	if (!send) {
 		feishu_core_wake(core);
+		qg_outs_add_spare(&core->outs, bot, reply);
 		return;
 	}
-	if (!send) { /* nowhere left to put it: better early than lost */
-		bot->host->sent(bot, reply, QG_NO_MEMORY, 0);
-		return;
-	}
-	*send = (struct feishu_send){.core = core, .reply = reply};
-	qg_list_add(&core->sends, &send->link);
+	send->core = core;
+	qg_outs_add(&core->outs, &send->out, reply);
+	each_open(core, reply, feishu_react_hold);
+	bool is_taken = feishu_cards_send(core, reply); /* a silent one is not, but ends a card */
 	if (reply->silent) {
 		feishu_core_sent(core, reply, QG_OK, 0);
-	} else if (!feishu_cards_send(core, reply)) {
+	} else if (!is_taken) {
 		feishu_send_start(send);
 	}
 }

@@ -18,6 +18,7 @@
 #include "qg/list.h"
 #include "qg/scan.h"
 #include "feishutext.h"
+#include "outs.h"
 #include "pace.h"
 #include "quota.h"
 #include "token.h"
@@ -95,9 +96,9 @@ enum feishu_field {
 	FEISHU_EVENT_CHAT,    /* event.chat_id: of events about a chat, and of withdrawn messages */
 	FEISHU_EVENT_MESSAGE, /* event.message_id: of withdrawn messages */
 	FEISHU_EVENT_OPERATOR, /* event.operator_id.open_id: who opened a chat */
-	FEISHU_OPERATOR,      /* event.operator.open_id: who clicked */
-	FEISHU_ACTION,	      /* event.action */
-	FEISHU_CONTEXT,	      /* event.context */
+	FEISHU_OPERATOR,       /* event.operator.open_id: who clicked */
+	FEISHU_ACTION,	       /* event.action */
+	FEISHU_CONTEXT,	       /* event.context */
 	FEISHU_FIELDS,
 };
 
@@ -177,9 +178,9 @@ struct feishu_mention {
 struct feishu_content {
 	struct feishu_mention mentions[FEISHU_MENTIONS_MAX];
 	size_t mention_count;
-	const char *own;     /* open_id; NULL while unknown */
+	const char *own;	 /* open_id; NULL while unknown */
 	struct qg_piece message; /* whose content it is: its id, which its files are fetched by */
-	bool quoted;	     /* it is the quote of another one */
+	bool quoted;		 /* it is the quote of another one */
 	bool closed; /* its files cannot be fetched (of cards, of forwarded messages): they are named in the text */
 	struct qg_buf text;  /* what the bot reads */
 	bool cut;	     /* there was more of it */
@@ -282,8 +283,9 @@ struct feishu_answer {	      /* borrowed for the call of ended() */
 	bool has_code; /* the body is the platform's: code and msg hold */
 	int64_t code;
 	const char *msg, *words, *log_id; /* "" if none; msg made one safe line */
-	const char *hint; /* made for this answer, in place of the words of error.c; NULL or "" if none */
-	unsigned reset_s;		  /* how long to wait where the platform said so */
+	const char *
+		hint; /* made for this answer, in place of the words of error.c; NULL or "" if none */
+	unsigned reset_s; /* how long to wait where the platform said so */
 	const char *body;
 	size_t size;
 	const char *file_name; /* as Content-Disposition tells it: hostile; NULL if none */
@@ -343,14 +345,10 @@ struct feishu_outcome feishu_error_outcome(const struct feishu_answer *answer);
 /* ---- send.c: qg_reply -> the API ---- */
 
 struct feishu_send { /* a reply on its way */
-	struct qg_list link;
+	struct qg_out out;
 	struct feishu_core *core;
-	struct qg_reply *reply;
 	struct feishu_call *call;
-	enum qg_status status;
-	unsigned retry_ms;
-	bool ended;  /* sent() is due */
-	bool left;   /* the platform says that the bot is not in that chat any more */
+	bool left; /* the platform says that the bot is not in that chat any more */
 	struct feishu_upload *upload;
 	bool as_image;	   /* of a file: shown as a picture */
 	bool wants_answer; /* only answers are taken here: in place, whatever the form */
@@ -359,10 +357,10 @@ struct feishu_send { /* a reply on its way */
 
 /* Takes nothing: the reply stays in send. The result comes by feishu_core_sent(). */
 void feishu_send_start(struct feishu_send *send);
-/* What is under way ends without a result; the reply stays. */
-void feishu_send_cancel(struct feishu_send *send);
-/* Cancels, leaves its list, frees; the reply is the caller's. */
-void feishu_send_destroy(struct feishu_send *send);
+/* What is under way ends without a result, its memory goes. */
+void feishu_send_drop(struct qg_out *out);
+/* By what a chat is known: notices to admins go to a person's id. */
+const char *feishu_id_type(const char *chat);
 /* The body of a request that shows text as this part of the reply; QG_TOO_LARGE where the platform would refuse it,
  * QG_INVALID where text is no UTF-8. */
 QG_MUST_CHECK enum qg_status feishu_send_body(
@@ -389,8 +387,11 @@ void feishu_upload_cancel(struct feishu_upload *upload);
 
 /* ---- react.c: a reaction on what is being worked at, for there is no typing indicator ---- */
 
-/* Puts it on a message that was stored. Which one it is stands in Redis, so that any gateway can take it away. */
+/* Puts it on a message that was stored, unless that is answered within a moment. Which one it is stands in Redis, so that
+ * any gateway can take it away. */
 void feishu_react_begin(struct feishu_core *core, const char *message);
+/* Its answer leaves: where none is there yet, there need not be one. */
+void feishu_react_hold(struct feishu_core *core, const char *message);
 /* Takes it away, whoever put it there and be it only now on its way; nobody hears how that ended. */
 void feishu_react_end(struct feishu_core *core, const char *message);
 /* After start(): what a former owner left behind is taken away. */
@@ -418,8 +419,6 @@ json_t *feishu_button_value(
 
 /* ---- feishu.c: the life of a bot ---- */
 
-#define FEISHU_SPARE 32
-
 /* All of a bot's state. It outlives the bot while messages on their way to the store still point at it: each holds a
  * reference, and bot is NULL from finish() on. */
 struct feishu_core {
@@ -427,17 +426,15 @@ struct feishu_core {
 	struct qg_bot *bot;
 	struct feishu_account *account;
 	struct qg_uplink_member seat; /* on the app's long connection */
-	struct feishu_keys keys; /* from the first webhook on */
-	unsigned refused;	 /* webhooks, since the log told of them ... */
-	uint64_t refused_at;	 /* ... then, monotonic ms */
-	struct qg_buf scratch;	 /* of the envelope, used again for each */
+	struct feishu_keys keys;      /* from the first webhook on */
+	unsigned refused;	      /* webhooks, since the log told of them ... */
+	uint64_t refused_at;	      /* ... then, monotonic ms */
+	struct qg_buf scratch;	      /* of the envelope, used again for each */
 	struct feishu_watcher watcher;
 	void *taking;		      /* take.c */
 	void *cards, *reacts, *media; /* of cards.c, react.c, media.c: made at first use */
-	struct qg_list sends;
-	struct qg_reply *unsent[FEISHU_SPARE]; /* no memory for a send: given back from the loop */
-	size_t unsent_count;
-	unsigned posts; /* messages on their way to the store */
+	struct qg_outs outs;	      /* of struct feishu_send */
+	unsigned posts;		      /* messages on their way to the store */
 	bool started, stopping;
 	uint64_t stop_until;	/* monotonic ms */
 	struct qg_timer *timer; /* calls what must not be called from inside */

@@ -21,7 +21,7 @@
 #define ANSWER_MS 25000 /* for a ping: less kills healthy connections where packets get lost */
 #define LOOK_MS                                                                                    \
 	30000 /* all links look at the same moments, so that a thousand wake the loop once */
-#define SLEPT_MS 5000	/* a look that comes so late: the machine slept */
+#define SLEPT_MS 5000	/* a look that comes so late: the machine, or this process, slept */
 #define GOODBYE_MS 3000 /* for the acks of a connection that was replaced */
 
 static struct feishu_link *link_of(struct qg_uplink *up)
@@ -229,8 +229,7 @@ static uint64_t tick(struct qg_uplink *up, uint64_t now)
 {
 	struct feishu_link *link = link_of(up);
 	uint64_t next = feishu_parts_tick(link, now);
-	bool slept = link->looked_at > 0 && now >= link->looked_at + LOOK_MS + SLEPT_MS;
-	link->looked_at = now;
+	bool slept = link->look_at > 0 && now >= link->look_at + SLEPT_MS;
 	QG_LIST_FOR_EACH (item, &up->wires) {
 		struct feishu_wire *wire = wire_of(QG_CONTAINER(item, struct qg_uplink_wire, item));
 		if (wire->up.is_open && !wire->up.closing) {
@@ -239,7 +238,8 @@ static uint64_t tick(struct qg_uplink *up, uint64_t now)
 		}
 	}
 	uint64_t look = (now / LOOK_MS + 1) * LOOK_MS;
-	return look < next ? look : next;
+	link->look_at = look < next ? look : next;
+	return link->look_at;
 }
 
 /* ---- who is on it ---- */

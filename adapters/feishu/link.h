@@ -83,7 +83,7 @@ struct feishu_link {
 	char *base, *app_id, *app_secret;
 	bool plain;
 	struct feishu_pace pace;
-	uint64_t looked_at;	/* by the timer; what a machine slept through shows here */
+	uint64_t look_at; /* when the next look is due; what a machine slept through shows here */
 	struct qg_list waiting; /* struct inbound of stream.c */
 	size_t waiting_count;
 	struct qg_list sets; /* struct set of parts.c, oldest first */

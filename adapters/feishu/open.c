@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enquiry.h"
 #include "qg/json.h"
 #include "qg/str.h"
 
-#define ANSWER_MOST 65536
 #define ADDRESS_MOST 4096
 #define WHY_MOST 128
 #define ACT_MS 600000	  /* until a person put it right */
@@ -185,18 +185,8 @@ struct feishu_open *feishu_open_start(struct qg_http_client *http,
 		return NULL;
 	}
 	*open = (struct feishu_open){.plain = credentials->plain, .fn = fn, .arg = arg};
-	struct qg_fetch_request request = {.method = "POST",
-		.url = url,
-		.headers = headers,
-		.body = body,
-		.body_size = strlen(body),
-		.most = ANSWER_MOST,
-		.gathers = true,
-		.connect_ms = 5000,
-		.first_byte_ms = 10000,
-		.idle_ms = 10000,
-		.total_ms = 15000};
-	open->fetch = qg_fetch_start(http, &request, &host, open);
+	struct qg_enquiry enquiry = {"POST", url, headers, body};
+	open->fetch = qg_enquire(http, &enquiry, &host, open);
 	if (!open->fetch) {
 		free(open);
 		return NULL;

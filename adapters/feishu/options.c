@@ -3,9 +3,9 @@
  * Over the long connection app_id and app_secret are all it takes; a webhook needs a proof besides. */
 #include "feishu.h"
 
-#include <ctype.h>
 #include <stddef.h>
 
+#include "faults.h"
 #include "qg/config.h"
 #include "qg/log.h"
 #include "qg/str.h"
@@ -18,7 +18,7 @@ const struct qg_option feishu_option_table[] = {
 		.help = "App ID，在开发者后台的「凭证与基础信息」· cli_ and 16 characters, from "
 			"the developer console"},
 	{"app_secret", QG_OPTION_STRING, NULL, AT(app_secret), QG_OPTION_REQUIRED | QG_SECRET,
-		.max = 128, .help = "App Secret，在同一页 · from the same page"},
+		.max = 128, .help = "App Secret，也在「凭证与基础信息」· from the same page"},
 	{"transport", QG_OPTION_ENUM, "websocket", AT(transport), .choices = "websocket|webhook",
 		.help = "websocket：长连接，不需要公网地址；webhook：回调到 "
 			"https://HOST/hook/BOT · the long connection, or callbacks to a public "
@@ -37,7 +37,8 @@ const struct qg_option feishu_option_table[] = {
 			"made"},
 	{"monthly_calls", QG_OPTION_INT, NULL, AT(monthly_calls), .min = 1, .max = ANY_MOST,
 		.help = "本企业每月的接口调用额度，过 80 % "
-			"提醒管理员（免费版有限额，在管理后台的「套餐与用量」里看）· API calls a "
+			"提醒管理员（免费版有限额，在「管理后台 › 费用中心 › 权益数据」里看）· API "
+			"calls a "
 			"month, as the tenant's plan allows"},
 	{"api_base", QG_OPTION_URL, NULL, AT(api_base),
 		.help = "replaces scheme, host and port of the API: private deployments, tests"},
@@ -46,36 +47,25 @@ const struct qg_option feishu_option_table[] = {
 
 /* ---- what the table cannot tell ---- */
 
-static bool has_blank(const char *text)
+static bool has_blank_id(const void *options)
 {
-	for (const char *c = text ? text : ""; *c != '\0'; c++) {
-		if (isspace((unsigned char)*c)) {
-			return true;
-		}
-	}
-	return false;
+	const struct feishu_options *set = options;
+	return qg_has_blank(set->app_id);
 }
 
-static bool has_blank_id(const struct feishu_options *set)
+static bool has_blank_secret(const void *options)
 {
-	return has_blank(set->app_id);
+	const struct feishu_options *set = options;
+	return qg_has_blank(set->app_secret);
 }
 
-static bool has_blank_secret(const struct feishu_options *set)
+static bool has_no_proof(const void *options)
 {
-	return has_blank(set->app_secret);
-}
-
-static bool has_no_proof(const struct feishu_options *set)
-{
+	const struct feishu_options *set = options;
 	return set->transport == FEISHU_WEBHOOK && !set->encrypt_key && !set->verification_token;
 }
 
-static const struct fault {
-	const char *key;
-	bool (*is_there)(const struct feishu_options *set);
-	const char *words;
-} faults[] = {
+static const struct qg_fault faults[] = {
 	{"app_id", has_blank_id, "里面有空格，请重新复制 · there is a blank in it: copy it again"},
 	{"app_secret", has_blank_secret,
 		"里面有空格，请重新复制 · there is a blank in it: copy it again"},
@@ -83,13 +73,18 @@ static const struct fault {
 		"请把「事件与回调」→「加密策略」里的 Encrypt Key 和 Verification "
 		"Token 填进 encrypt_key 和 verification_token · "
 		"without both anybody could write in others' names"},
+	{0},
 };
-#define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
-static const struct qg_tree *place(const struct qg_tree *tree, const char *key)
+/* Ids are the platform's, not names: one of another form meets nobody, and nobody would be told. */
+static void warn_of_ids(const struct qg_strings *ids, const char *head, const struct qg_tree *at,
+	const char *words, struct qg_problems *problems)
 {
-	const struct qg_tree *at = qg_tree_get(tree, key);
-	return at ? at : tree;
+	for (size_t i = 0; i < ids->count; i++) {
+		if (!qg_str_starts_with(ids->items[i], head)) {
+			qg_problem_warn(problems, at, "'%s': %s", ids->items[i], words);
+		}
+	}
 }
 
 static void warn(const struct qg_bot_config *config, const struct qg_tree *tree,
@@ -98,13 +93,26 @@ static void warn(const struct qg_bot_config *config, const struct qg_tree *tree,
 	const struct feishu_options *set = config->options;
 	bool is_webhook = set->transport == FEISHU_WEBHOOK;
 	if (is_webhook && !set->encrypt_key && set->verification_token) {
-		qg_problem_warn(problems, place(tree, "verification_token"),
+		qg_problem_warn(problems, qg_option_place(tree, "verification_token"),
 			"请在「事件与回调」→「加密策略」里设置 Encrypt Key 并填进 encrypt_key · "
 			"without it nothing is signed: whoever learns this token can write in "
 			"anybody's name");
 	}
+	if (set->app_id && !qg_str_starts_with(set->app_id, "cli_")) {
+		qg_problem_warn(problems, qg_option_place(tree, "app_id"),
+			"App ID 以 cli_ 开头，请到「凭证与基础信息」核对 · an App ID begins with "
+			"cli_");
+	}
+	warn_of_ids(&config->admins, "ou_", qg_option_place(tree, "admins"),
+		"这里要写 ou_ 开头的 open_id，在 qungong usage --by user "
+		"里看；也可以不写，用 qungong bind 绑定 · an admin is named by the open_id",
+		problems);
+	warn_of_ids(&config->chats, "oc_", qg_option_place(tree, "chats"),
+		"这里要写 oc_ 开头的群 id；也可以不写，由管理员在群里发 /启用 · a group is named "
+		"by its chat_id",
+		problems);
 	if (config->trigger != QG_TRIGGER_MENTION) {
-		qg_problem_warn(problems, place(tree, "trigger"),
+		qg_problem_warn(problems, qg_option_place(tree, "trigger"),
 			"没有 @ 机器人的群消息，要在「权限管理」里申请 "
 			"im:message.group_msg（需审核）才收得到 "
 			"· messages of groups that do not mention the bot arrive only with that "
@@ -119,12 +127,7 @@ void feishu_check(const struct qg_bot_config *config, const struct qg_tree *tree
 	if (!set) {
 		return;
 	}
-	for (size_t i = 0; i < FAULTS; i++) {
-		if (faults[i].is_there(set)) {
-			qg_problem_error(
-				problems, place(tree, faults[i].key), "%s", faults[i].words);
-		}
-	}
+	qg_faults_tell(faults, set, tree, problems);
 	warn(config, tree, problems);
 }
 
@@ -135,11 +138,5 @@ bool feishu_options_are_good(const struct qg_bot *bot)
 		qg_log_error(bot->name, "feishu: app_id 和 app_secret 要填 · needed");
 		return false;
 	}
-	for (size_t i = 0; i < FAULTS; i++) {
-		if (faults[i].is_there(set)) {
-			qg_log_error(bot->name, "feishu: %s: %s", faults[i].key, faults[i].words);
-			return false;
-		}
-	}
-	return true;
+	return qg_faults_are_none(faults, bot);
 }

@@ -81,12 +81,8 @@ static void tell_unanswered(
 {
 	const char *said = answer->words[0] ? answer->words : qg_status_text(status);
 	char words[WORDS_MOST];
-	if (status == QG_DENIED) {
-		tell_page(core, status,
-			"飞书不认 app_id 和 "
-			"app_secret，或应用被停用了：到「凭证与基础信息」重新复制，"
-			"Lark 的应用要写 domain: lark · the credentials are refused",
-			NULL, said);
+	if (status == QG_DENIED) { /* the token's refusal, with what helps */
+		tell_page(core, status, said, NULL, "");
 		return;
 	}
 	snprintf(words, sizeof(words),

@@ -1,11 +1,16 @@
 /* react.c - a reaction on what is being worked at, for Feishu has no typing indicator.
  *
- * The process that hears a message puts it there, the one that owns the bot takes it away, and either may die. So a row in
- * Redis stands between them: "<prefix>fr:<bot>:<message>" {b: begun, e: its end was said, r: the reaction's id}. Whoever
+ * The process that hears a message puts it there, the one that owns the bot takes it away, and either may die; where bots
+ * share an app, one may hear what another answers. So a row of the account in Redis stands between them:
+ * "<prefix>fr:<message>" {b: begun, e: its end was said, r: the reaction's id}. Whoever
  * comes second sees what the other did: an end finds the id, an id that comes after the end is taken away by who brought
- * it. What is on is also a member "<message> <reaction>" of the sorted set "<prefix>fo:<bot>" until the platform confirmed
+ * it. What is on is also a member "<message> <reaction>" of the sorted set "<prefix>fo" until the platform confirmed
  * that it is gone: the next owner looks there for what a crash left. One script knows all changes; each may be sent
- * twice. */
+ * twice.
+ *
+ * Calls are sold by the month and a reaction is two of them, so it waits for a moment in the process that heard the
+ * message: what is answered by then, as questions of the handbook are, has none and costs nothing. While the answer is on
+ * its way it waits longer. */
 #include "feishu.h"
 
 #include <stdio.h>
@@ -18,21 +23,22 @@
 #include "qg/redis.h"
 #include "qg/str.h"
 
-#define FLYING_MOST 512 /* at a time; what comes beyond it has no reaction */
-#define USED_MOST 80	/* per cent of the month's calls: then there are none */
-#define TRIES_MOST 4	/* to take one away */
-#define AGAIN_MS 1000	/* between two, and ever longer */
+#define MOST 512      /* at a time; what comes beyond it has no reaction */
+#define WAIT_MS 200   /* for an answer; nobody misses a sign that early */
+#define SEND_MS 5000  /* for one that is on its way to land */
+#define USED_MOST 80  /* per cent of the month's calls: then there are none */
+#define TRIES_MOST 4  /* to take one away */
+#define AGAIN_MS 1000 /* between two, and ever longer */
 #define PATH_MOST 1024
 
-/* ARGV: verb, bot, now in seconds, message, reaction. Rows live two days, ended ones ten minutes: for what is under way. */
+/* KEYS: the account's prefix. ARGV: verb, now in seconds, message, reaction. Rows live two days, ended ones ten minutes: for what is under way. */
 const struct qg_redis_script qg_feishu_react_script = {
 	.name = "feishu_react",
-	.source = "local p, verb, bot, now, m, id = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], "
-		  "ARGV[5]\n"
+	.source = "local p, verb, now, m, id = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]\n"
 		  "local function row(message)\n"
-		  "	return p .. 'fr:' .. bot .. ':' .. message\n"
+		  "	return p .. 'fr:' .. message\n"
 		  "end\n"
-		  "local h, z = row(m), p .. 'fo:' .. bot\n"
+		  "local h, z = row(m), p .. 'fo'\n"
 		  "if verb == 'begin' then\n"
 		  "	if redis.call('EXISTS', h) == 1 then return 0 end\n"
 		  "	redis.call('HSET', h, 'b', now)\n"
@@ -75,6 +81,7 @@ struct react { /* one that is being put there or taken away */
 	struct qg_list link;
 	struct feishu_core *core;
 	char *message, *id; /* id: of the reaction; NULL while unknown */
+	uint64_t due;	    /* monotonic ms, while it waits */
 	struct question *question;
 	struct feishu_call *call;
 	struct qg_timer *again;
@@ -82,24 +89,34 @@ struct react { /* one that is being put there or taken away */
 };
 
 struct reacts { /* core->reacts */
+	/* Nobody but this process knows of those that wait, the first to begin first: for an answer, or for its landing. */
+	struct qg_list waiting, landing;
 	struct qg_list flying;
-	size_t count;
+	size_t count;		/* of all */
+	struct qg_timer *timer; /* of the first that waits */
 	bool off;
 };
 
 /* ---- what is under way ---- */
 
+static void begin_due(void *arg);
+
 static struct reacts *reacts_of(struct feishu_core *core)
 {
-	if (!core->reacts) {
-		struct reacts *reacts = calloc(1, sizeof(*reacts));
-		if (!reacts) {
-			return NULL;
-		}
-		qg_list_init(&reacts->flying);
-		core->reacts = reacts;
+	struct reacts *reacts = core->reacts ? core->reacts : calloc(1, sizeof(*reacts));
+	if (!reacts || core->reacts) {
+		return reacts;
 	}
-	return core->reacts;
+	qg_list_init(&reacts->waiting);
+	qg_list_init(&reacts->landing);
+	qg_list_init(&reacts->flying);
+	reacts->timer = qg_timer_create(core->bot->loop, begin_due, core);
+	if (!reacts->timer) {
+		free(reacts);
+		return NULL;
+	}
+	core->reacts = reacts;
+	return reacts;
 }
 
 static void destroy(struct react *react)
@@ -130,8 +147,8 @@ static void end(struct react *react)
 static struct react *create(struct feishu_core *core, const char *message, const char *id)
 {
 	struct reacts *reacts = reacts_of(core);
-	bool is_row = core->bot->redis && core->bot->prefix && !strpbrk(message, " \t\r\n");
-	if (!reacts || !is_row || reacts->count >= FLYING_MOST) {
+	bool is_row = core->bot->redis && !strpbrk(message, " \t\r\n");
+	if (!reacts || !is_row || reacts->count >= MOST) {
 		return NULL;
 	}
 	struct react *react = calloc(1, sizeof(*react));
@@ -176,9 +193,9 @@ static bool ask(struct react *react, const char *verb,
 	*question = (struct question){.react = react, .fn = fn};
 	react->question = question;
 	snprintf(now, sizeof(now), "%lld", (long long)(qg_clock_wall() / 1000));
-	const char *argv[] = {verb, bot->name, now, react->message, react->id ? react->id : ""};
-	qg_redis_script(bot->redis, &qg_feishu_react_script, answered, question, bot->prefix, 5,
-		argv, NULL);
+	const char *argv[] = {verb, now, react->message, react->id ? react->id : ""};
+	qg_redis_script(bot->redis, &qg_feishu_react_script, answered, question,
+		qg_quota_prefix(react->core->account->quota), 4, argv, NULL);
 	return true;
 }
 
@@ -271,9 +288,41 @@ static void take_away(void *arg)
 	}
 }
 
+static struct react *find(const struct qg_list *list, const char *message)
+{
+	QG_LIST_FOR_EACH (item, list) {
+		struct react *react = QG_CONTAINER(item, struct react, link);
+		if (strcmp(react->message, message) == 0) {
+			return react;
+		}
+	}
+	return NULL;
+}
+
+/* Whichever bot of the app heard it. */
+static struct react *find_waiting(const struct feishu_core *core, const char *message)
+{
+	QG_LIST_FOR_EACH (item, &core->account->watchers) {
+		struct feishu_watcher *watcher = QG_CONTAINER(item, struct feishu_watcher, link);
+		const struct reacts *reacts =
+			QG_CONTAINER(watcher, struct feishu_core, watcher)->reacts;
+		struct react *react = reacts ? find(&reacts->landing, message) : NULL;
+		react = react || !reacts ? react : find(&reacts->waiting, message);
+		if (react) {
+			return react;
+		}
+	}
+	return NULL;
+}
+
 void feishu_react_end(struct feishu_core *core, const char *message)
 {
-	struct react *react = create(core, message, NULL);
+	struct react *react = find_waiting(core, message);
+	if (react) { /* in time */
+		end(react);
+		return;
+	}
+	react = create(core, message, NULL);
 	if (react) {
 		take_away(react);
 	}
@@ -336,6 +385,54 @@ static void was_begun(
 	}
 }
 
+static uint64_t due_of(const struct qg_list *list)
+{
+	return qg_list_is_empty(list) ? UINT64_MAX
+				      : QG_CONTAINER(list->next, struct react, link)->due;
+}
+
+static void set_timer(struct reacts *reacts)
+{
+	uint64_t now = qg_clock_mono();
+	uint64_t one = due_of(&reacts->waiting), other = due_of(&reacts->landing);
+	uint64_t first = one < other ? one : other;
+	if (first != UINT64_MAX) {
+		qg_timer_start(reacts->timer, first > now ? first - now : 0);
+	}
+}
+
+static void wait(struct react *react, struct qg_list *list, uint64_t ms)
+{
+	react->due = qg_clock_mono() + ms;
+	qg_list_remove(&react->link);
+	qg_list_add(list, &react->link);
+	if (list->next == &react->link) {
+		set_timer(react->core->reacts);
+	}
+}
+
+/* Those of a list that waited long enough. */
+static void begin_from(struct reacts *reacts, struct qg_list *list)
+{
+	uint64_t now = qg_clock_mono();
+	while (due_of(list) <= now) {
+		struct react *react = QG_CONTAINER(list->next, struct react, link);
+		qg_list_remove(&react->link);
+		qg_list_add(&reacts->flying, &react->link);
+		if (reacts->off || !ask(react, "begin", was_begun)) {
+			end(react);
+		}
+	}
+}
+
+static void begin_due(void *arg)
+{
+	struct reacts *reacts = ((struct feishu_core *)arg)->reacts;
+	begin_from(reacts, &reacts->waiting);
+	begin_from(reacts, &reacts->landing);
+	set_timer(reacts);
+}
+
 void feishu_react_begin(struct feishu_core *core, const char *message)
 {
 	const struct reacts *reacts = core->reacts;
@@ -344,8 +441,16 @@ void feishu_react_begin(struct feishu_core *core, const char *message)
 		return;
 	}
 	struct react *react = create(core, message, NULL);
-	if (react && !ask(react, "begin", was_begun)) {
-		end(react);
+	if (react) {
+		wait(react, &((struct reacts *)core->reacts)->waiting, WAIT_MS);
+	}
+}
+
+void feishu_react_hold(struct feishu_core *core, const char *message)
+{
+	struct react *react = find_waiting(core, message);
+	if (react) {
+		wait(react, &((struct reacts *)react->core->reacts)->landing, SEND_MS);
 	}
 }
 
@@ -378,9 +483,20 @@ void feishu_react_recover(struct feishu_core *core)
 
 /* ---- the end of a bot ---- */
 
+static void destroy_all(struct qg_list *list)
+{
+	while (!qg_list_is_empty(list)) {
+		destroy(QG_CONTAINER(list->next, struct react, link));
+	}
+}
+
 bool feishu_react_stop(struct feishu_core *core)
 {
-	const struct reacts *reacts = core->reacts;
+	struct reacts *reacts = core->reacts;
+	if (reacts && core->stopping) {
+		destroy_all(&reacts->waiting);
+		destroy_all(&reacts->landing);
+	}
 	return !reacts || reacts->count == 0;
 }
 
@@ -390,9 +506,10 @@ void feishu_react_finish(struct feishu_core *core)
 	if (!reacts) {
 		return;
 	}
-	while (!qg_list_is_empty(&reacts->flying)) {
-		destroy(QG_CONTAINER(reacts->flying.next, struct react, link));
-	}
+	destroy_all(&reacts->waiting);
+	destroy_all(&reacts->landing);
+	destroy_all(&reacts->flying);
 	core->reacts = NULL;
+	qg_timer_destroy(reacts->timer);
 	free(reacts);
 }

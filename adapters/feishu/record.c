@@ -11,7 +11,8 @@
 
 #include "qg/str.h"
 
-#define ITEMS_MOST 101 /* the platform's hundred, and the one above them */
+#define ITEMS_MOST 101	/* the platform's hundred, and the one above them */
+#define ITEMS_SEEN 1000 /* with such as are none */
 #define NAMES_MOST 100
 #define TEXT_MOST (32 * 1024)
 #define LEVELS_MOST 2
@@ -75,12 +76,26 @@ static void add_str(struct feishu_record *record, const char *text)
 	add(record, text, strlen(text));
 }
 
-/* What is below the first line, or deeper in, is indented. */
+/* Of the first line, with what ends it: some readers begin a new one behind U+2028 and U+2029 as well. */
+static size_t line_size(const char *text, size_t size)
+{
+	for (size_t at = 0; at < size; at++) {
+		if (text[at] == '\n') {
+			return at + 1;
+		}
+		if (size - at >= 3 && (memcmp(text + at, "\u2028", 3) == 0 ||
+					      memcmp(text + at, "\u2029", 3) == 0)) {
+			return at + 3;
+		}
+	}
+	return size;
+}
+
+/* What is below the first line, or deeper in, is indented: so no line of anybody's looks like the next speaker's. */
 static void add_lines(struct feishu_record *record, const char *text, size_t size, unsigned indent)
 {
 	for (size_t at = 0; at < size;) {
-		const char *end = memchr(text + at, '\n', size - at);
-		size_t line = end ? (size_t)(end - text) - at + 1 : size - at;
+		size_t line = line_size(text + at, size - at);
 		add(record, text + at, line);
 		at += line;
 		for (unsigned i = 0; i < indent && at < size; i++) {
@@ -144,7 +159,7 @@ static enum qg_status read_items(struct list *list, const struct qg_piece *array
 {
 	struct qg_scan_walk walk = {0};
 	struct qg_piece one;
-	while (qg_scan_next(array, &walk, &one)) {
+	for (size_t i = 0; i < ITEMS_SEEN && qg_scan_next(array, &walk, &one); i++) {
 		if (list->count == ITEMS_MOST) {
 			list->record->cut = true;
 			break;
@@ -257,7 +272,7 @@ static enum qg_status add_line(struct list *list, const struct item *item, unsig
 		return QG_OK;
 	}
 	if (!qg_piece_is(&item->fields[TYPE], "merge_forward")) {
-		return add_content(list, item, true, level);
+		return add_content(list, item, true, level + 1); /* deeper than a talk within */
 	}
 	add_str(list->record, "[转发的聊天记录]");
 	return level < LEVELS_MOST ? add_talk(list, item, level + 1) : QG_OK;

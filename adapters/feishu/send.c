@@ -157,8 +157,7 @@ static enum qg_status file_body(const struct qg_reply *reply, const struct feish
 			       : add_request(reply, in_place, shape->message_type, &content, out);
 }
 
-/* By what its chat is known: notices to admins go to a person's id. */
-static const char *id_type(const char *chat)
+const char *feishu_id_type(const char *chat)
 {
 	if (qg_str_starts_with(chat, "ou_")) {
 		return "open_id";
@@ -169,8 +168,8 @@ static const char *id_type(const char *chat)
 static enum qg_status make_path(const struct qg_reply *reply, bool in_place, struct qg_buf *out)
 {
 	if (!in_place) {
-		return qg_buf_printf(
-			out, "/open-apis/im/v1/messages?receive_id_type=%s", id_type(reply->chat));
+		return qg_buf_printf(out, "/open-apis/im/v1/messages?receive_id_type=%s",
+			feishu_id_type(reply->chat));
 	}
 	qg_buf_add_str(out, "/open-apis/im/v1/messages/");
 	qg_url_encode(reply->handle, strlen(reply->handle), out);
@@ -183,21 +182,14 @@ static enum qg_status make_path(const struct qg_reply *reply, bool in_place, str
 
 static void end(struct feishu_send *send, enum qg_status status, unsigned retry_ms)
 {
-	feishu_core_sent(send->core, send->reply, status, retry_ms);
+	feishu_core_sent(send->core, send->out.reply, status, retry_ms);
 }
 
-void feishu_send_cancel(struct feishu_send *send)
+void feishu_send_drop(struct qg_out *out)
 {
+	struct feishu_send *send = QG_CONTAINER(out, struct feishu_send, out);
 	feishu_call_cancel(send->call);
 	feishu_upload_cancel(send->upload);
-	send->call = NULL;
-	send->upload = NULL;
-}
-
-void feishu_send_destroy(struct feishu_send *send)
-{
-	feishu_send_cancel(send);
-	qg_list_remove(&send->link);
 	free(send->instead);
 	free(send);
 }
@@ -208,14 +200,14 @@ static void log_failure(const struct feishu_send *send, const struct feishu_answ
 	const char *bot = send->core->bot ? send->core->bot->name : NULL;
 	enum qg_log_level level = outcome->status == QG_DENIED ? QG_LOG_ERROR : QG_LOG_WARN;
 	if (answer->local != QG_OK || answer->error != QG_FETCH_NONE) {
-		qg_log_write(level, bot, send->reply->id, "feishu: part %u %s: %s",
-			send->reply->part,
+		qg_log_write(level, bot, send->out.reply->id, "feishu: part %u %s: %s",
+			send->out.reply->part,
 			answer->local != QG_OK ? "did not leave" : "may not have arrived",
 			answer->words);
 		return;
 	}
-	qg_log_write(level, bot, send->reply->id,
-		"feishu: part %u: HTTP %d, code %lld %s (log id %s)%s%s", send->reply->part,
+	qg_log_write(level, bot, send->out.reply->id,
+		"feishu: part %u: HTTP %d, code %lld %s (log id %s)%s%s", send->out.reply->part,
 		answer->http, (long long)answer->code, answer->msg,
 		answer->log_id[0] ? answer->log_id : "-", outcome->words[0] ? ": " : "",
 		outcome->words);
@@ -242,7 +234,7 @@ static void go_file(struct feishu_send *send);
 
 static bool is_in_place(const struct feishu_send *send)
 {
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	bool has_handle = reply->handle && reply->handle[0];
 	return has_handle && (reply->form == QG_FORM_RICH || send->wants_answer);
 }
@@ -251,7 +243,7 @@ static bool is_in_place(const struct feishu_send *send)
 static bool says_instead(struct feishu_send *send, const struct feishu_answer *answer)
 {
 	if ((answer->code != SENSITIVE && answer->code != LEAK) || send->instead ||
-		send->reply->file) {
+		send->out.reply->file) {
 		return false;
 	}
 	send->instead = feishu_core_words(send->core, "content_refused");
@@ -266,7 +258,7 @@ static bool says_instead(struct feishu_send *send, const struct feishu_answer *a
 
 static bool answers_instead(struct feishu_send *send, const struct feishu_answer *answer)
 {
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	if (answer->code != ONLY_ANSWERS || is_in_place(send) || !reply->handle ||
 		!reply->handle[0] || reply->file) {
 		return false;
@@ -279,7 +271,7 @@ static bool answers_instead(struct feishu_send *send, const struct feishu_answer
 /* Who withdrew the only question wants no answer any more; other questions get theirs as a new message. */
 static bool drops_quietly(struct feishu_send *send, const struct feishu_answer *answer)
 {
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	if (!feishu_error_is_withdrawn(answer->code) || !is_in_place(send) ||
 		json_array_size(reply->answers) > 1) {
 		return false;
@@ -310,7 +302,7 @@ static void post(struct feishu_send *send, enum qg_status status, const struct q
 	QG_AUTO(qg_buf_finish) struct qg_buf path;
 	qg_buf_init(&path, PATH_MAX_BYTES);
 	if (status == QG_OK) {
-		status = make_path(send->reply, is_in_place(send), &path);
+		status = make_path(send->out.reply, is_in_place(send), &path);
 	}
 	if (status == QG_OK) {
 		send->call = feishu_call_start(
@@ -326,8 +318,8 @@ static void go(struct feishu_send *send)
 {
 	QG_AUTO(qg_buf_finish) struct qg_buf body;
 	qg_buf_init(&body, BODY_MAX);
-	const char *text = send->instead ? send->instead : send->reply->text;
-	enum qg_status status = feishu_send_body(send->reply, text, is_in_place(send), &body);
+	const char *text = send->instead ? send->instead : send->out.reply->text;
+	enum qg_status status = feishu_send_body(send->out.reply, text, is_in_place(send), &body);
 	post(send, status, &body);
 }
 
@@ -364,14 +356,14 @@ static void uploaded(void *arg, const struct feishu_answer *answer, const char *
 	}
 	QG_AUTO(qg_buf_finish) struct qg_buf body;
 	qg_buf_init(&body, BODY_MAX);
-	const struct feishu_shape *shape = feishu_shape_of(send->reply->file, send->as_image);
-	post(send, file_body(send->reply, shape, key, is_in_place(send), &body), &body);
+	const struct feishu_shape *shape = feishu_shape_of(send->out.reply->file, send->as_image);
+	post(send, file_body(send->out.reply, shape, key, is_in_place(send), &body), &body);
 }
 
 static void go_file(struct feishu_send *send)
 {
-	send->upload =
-		feishu_upload_start(send->core, send->reply->file, send->as_image, uploaded, send);
+	send->upload = feishu_upload_start(
+		send->core, send->out.reply->file, send->as_image, uploaded, send);
 	if (!send->upload) {
 		end(send, QG_NO_MEMORY, 0);
 	}
@@ -379,7 +371,7 @@ static void go_file(struct feishu_send *send)
 
 static void start_file(struct feishu_send *send)
 {
-	const json_t *file = send->reply->file;
+	const json_t *file = send->out.reply->file;
 	if (!qg_outbox_is_name(qg_json_str(file, "file", ""))) {
 		end(send, QG_DENIED, 0); /* no name that leads anywhere else */
 		return;
@@ -393,9 +385,9 @@ static void start_file(struct feishu_send *send)
 
 void feishu_send_start(struct feishu_send *send)
 {
-	if (send->reply->file) {
+	if (send->out.reply->file) {
 		start_file(send);
-	} else if (send->reply->text[0] == '\0') {
+	} else if (send->out.reply->text[0] == '\0') {
 		end(send, QG_OK, 0); /* there is nothing to show */
 	} else {
 		go(send);

@@ -1,9 +1,10 @@
 /* stream.c - the frames that come over a connection, and their acks.
  *
  * An event is acknowledged once take.c says that what it means is stored, and that is before the platform's three seconds
- * are over; where it shall come again that is said too. The ack repeats the frame that brought the event, or its last part,
- * and leaves on the connection it came on, or not at all. Frames of type "card" are what apps get whose callback
- * configuration is an old one: they mean the same. A frame that makes no sense costs nothing but itself. */
+ * are over; where it shall come again that is said too. What cannot be read never will be: that is logged and acknowledged,
+ * or it would come for seven hours. The ack repeats the frame that brought the event, or its last part, and leaves on the
+ * connection it came on, or not at all. Frames of type "card" are what apps get whose callback configuration is an old one:
+ * they mean the same. A frame that makes no sense costs nothing but itself. */
 #include "link.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@
 #define ANSWER_MOST ((size_t)256 * 1024)
 #define WAITING_MOST 4096 /* acks; what comes beyond is left to be delivered again */
 #define SCRATCH_KEPT ((size_t)64 * 1024)
+#define CONFIG_MOST 4096 /* of a pong */
 
 struct inbound {		   /* an event whose ack waits */
 	struct qg_list item;	   /* of link->waiting, while its connection lives */
@@ -142,12 +144,12 @@ static void take_event(struct feishu_wire *wire, struct feishu_core *core,
 	struct feishu_link *link = link_of(wire);
 	struct feishu_envelope envelope;
 	enum feishu_verdict verdict = feishu_envelope_read(link->app_id, data, size, &envelope);
-	struct inbound *inbound = verdict == FEISHU_REFUSED ? NULL : wait_for_ack(wire, frame);
-	if (verdict == FEISHU_REFUSED) {
-		qg_log_warn(core->bot->name, "feishu: an event is not used: %s", envelope.why);
-		feishu_frame_finish(frame);
-	} else if (!inbound) {
+	struct inbound *inbound = wait_for_ack(wire, frame);
+	if (!inbound) {
 		qg_log_warn(core->bot->name, "feishu: an event has no room; it will come again");
+	} else if (verdict == FEISHU_REFUSED) { /* it would be the same another time */
+		qg_log_warn(core->bot->name, "feishu: an event is not used: %s", envelope.why);
+		taken(inbound, &(struct feishu_taken){.status = QG_OK});
 	} else if (verdict == FEISHU_NO_ROOM) {
 		taken(inbound, &(struct feishu_taken){.status = QG_NO_MEMORY});
 	} else {
@@ -184,7 +186,8 @@ static void take_data(
 /* A pong may say what the server wishes from now on; its pings want no answer. */
 static void take_control(struct feishu_wire *wire, const struct feishu_frame *frame)
 {
-	if (feishu_frame_header_is(frame, "type", "pong") && frame->payload_size > 0) {
+	if (feishu_frame_header_is(frame, "type", "pong") && frame->payload_size > 0 &&
+		frame->payload_size <= CONFIG_MOST) {
 		json_auto_t *config = qg_json_parse(frame->payload, frame->payload_size, NULL);
 		feishu_link_pace(link_of(wire), config);
 	}

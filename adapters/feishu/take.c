@@ -75,7 +75,9 @@ static void destroy(struct event *event)
 	free(event->id);
 	free(event);
 	core->posts--;
-	feishu_core_wake(core);
+	if (core->stopping) { /* it waits for this */
+		feishu_core_wake(core);
+	}
 	feishu_core_release(core);
 }
 

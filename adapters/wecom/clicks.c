@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clicks.h"
+
 #include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/log.h"
@@ -15,7 +17,6 @@
 
 #define ANSWER_MS 4000 /* of the five seconds, to have the answer there in time */
 #define UPDATE_MS 5000
-#define CLICKED_MOST 60 /* bytes of a button's value that the card repeats */
 
 static void updated(void *arg, const struct wecom_answer *answer)
 {
@@ -35,13 +36,7 @@ static void answer(struct wecom_link *link, struct wecom_inbound *inbound, const
 	const char *clicked = inbound->event.event_key ? inbound->event.event_key : "";
 	bool is_taken = strcmp(key, "click_taken") == 0;
 	QG_AUTO(qg_str_free) char *before = wecom_core_words(core, key);
-	QG_AUTO(qg_str_free)
-	char *words =
-		before ? qg_str_printf("%s%.*s", before,
-				 is_taken ? (int)qg_utf8_cut(clicked, strlen(clicked), CLICKED_MOST)
-					  : 0,
-				 clicked)
-		       : NULL;
+	QG_AUTO(qg_str_free) char *words = qg_click_choice(before, is_taken ? clicked : "");
 	json_auto_t *body = core->bot && words && !inbound->answered
 				    ? wecom_click_answer(core->bot, &inbound->event, words)
 				    : NULL;
@@ -66,10 +61,7 @@ static void stored(void *arg, enum qg_status status)
 		qg_list_remove(&inbound->item);
 		wecom_inbound_ask_again(inbound);
 	} else if (link) {
-		answer(link, inbound,
-			status == QG_OK || status == QG_FULL ? "click_taken"
-			: status == QG_DUPLICATE	     ? "click_again"
-							     : "click_late");
+		answer(link, inbound, qg_click_words(status));
 	}
 	wecom_inbound_destroy(inbound);
 }

@@ -5,6 +5,7 @@
 #include "wecom.h"
 
 #include "address.h"
+#include "outs.h"
 #include "qg/fetch.h"
 #include "qg/http.h"
 #include "qg/list.h"

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clicks.h"
+
 #include "qg/clock.h"
 #include "qg/config.h"
 #include "qg/json.h"
@@ -20,7 +22,6 @@
 
 #define ANSWER_MAX ((size_t)1 << 20)
 #define STORE_MS 3000
-#define CLICKED_MOST 60 /* bytes of what was clicked, repeated on its card */
 
 struct post { /* a request that is understood and not answered yet */
 	struct qg_list link;
@@ -245,19 +246,15 @@ static void message_stored(struct post *post, enum qg_status status)
 static void answer_click(struct post *post, const char *key, const char *more)
 {
 	QG_AUTO(qg_str_free) char *words = hook_words(post->webhook, key);
-	QG_AUTO(qg_str_free) char *text = words ? qg_str_printf("%s%s", words, more) : NULL;
+	QG_AUTO(qg_str_free) char *text = qg_click_choice(words, more);
 	post_answer(post, text ? wecom_click_answer(post->webhook->bot, &post->event, text) : NULL);
 }
 
 static void click_stored(struct post *post, enum qg_status status)
 {
-	char clicked[CLICKED_MOST + 1] = "";
-	const char *key = post->event.event_key ? post->event.event_key : "";
-	memcpy(clicked, key, qg_utf8_cut(key, strlen(key), CLICKED_MOST));
-	if (status == QG_OK || status == QG_FULL) {
-		answer_click(post, "click_taken", clicked);
-	} else if (status == QG_DUPLICATE) {
-		answer_click(post, "click_again", "");
+	const char *clicked = post->event.event_key ? post->event.event_key : "";
+	if (status == QG_OK || status == QG_DUPLICATE || status == QG_FULL) {
+		answer_click(post, qg_click_words(status), status == QG_OK ? clicked : "");
 	} else {
 		post_empty(post); /* the card stays, to be clicked again */
 	}

@@ -16,14 +16,12 @@
 
 #define LOOK_MS 500
 #define SILENCE_MS 10000 /* without a poll: the platform asks about once a second */
-#define SPARE 16
 
 enum stage { ASKING, WAITING, APART, ENDED };
 
 struct send {
-	struct qg_list link;
+	struct qg_out out;
 	struct hook_sends *sends;
-	struct qg_reply *reply;
 	struct hook_handle handle;
 	char part[64];
 	char *text;
@@ -32,23 +30,18 @@ struct send {
 	uint64_t looked;
 	int64_t polls;
 	struct hook_apart apart;
-	enum qg_status status;
-	unsigned retry_ms;
 };
 
 struct hook_sends {
 	struct wecom_webhook *webhook;
-	struct qg_list list;
-	struct qg_reply *unsent[SPARE]; /* there was no memory for these */
-	size_t unsent_count;
+	struct qg_outs outs; /* of struct send */
 	bool stopping;
 };
 
-static void destroy(struct send *send)
+static void drop(struct qg_out *out)
 {
-	qg_list_remove(&send->link);
+	struct send *send = QG_CONTAINER(out, struct send, out);
 	hook_apart_cancel(&send->apart);
-	qg_reply_destroy(send->reply);
 	hook_handle_finish(&send->handle);
 	free(send->text);
 	free(send);
@@ -58,8 +51,7 @@ static void destroy(struct send *send)
 static void end(struct send *send, enum qg_status status, unsigned retry_ms)
 {
 	send->stage = ENDED;
-	send->status = status;
-	send->retry_ms = retry_ms;
+	qg_out_end(&send->out, status, retry_ms);
 	hook_hurry(send->sends->webhook, 0);
 }
 
@@ -146,7 +138,8 @@ static void stream_ended(void *arg, enum qg_status status, const struct hook_sta
 	struct send *send = arg;
 	if (status != QG_OK) {
 		end(send, status, 0);
-	} else if (send->reply->silent || (state->is_ours && state->shown == HOOK_SHOWN_LANDED)) {
+	} else if (send->out.reply->silent ||
+		   (state->is_ours && state->shown == HOOK_SHOWN_LANDED)) {
 		end(send, QG_OK, 0);
 	} else if (state->is_ours && state->shown == HOOK_SHOWN_FINAL) {
 		begin_to_wait(send, state->polls);
@@ -157,7 +150,7 @@ static void stream_ended(void *arg, enum qg_status status, const struct hook_sta
 
 static char *card_of(const struct send *send)
 {
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	const char *asker = send->handle.chat_type == QG_CHAT_GROUP ? send->handle.user : NULL;
 	json_auto_t *card = reply->buttons ? wecom_buttons_card(bot_of(send), NULL, reply->buttons,
 						     asker, qg_clock_wall())
@@ -168,10 +161,10 @@ static char *card_of(const struct send *send)
 /* The other messages of this answer are shown as open, too: their bubbles say where it is. */
 static void close_others(struct send *send)
 {
-	const json_t *handles = send->reply->handles;
+	const json_t *handles = send->out.reply->handles;
 	QG_AUTO(qg_str_free)
 	char *below = hook_words(
-		send->sends->webhook, send->reply->silent ? "nothing_to_say" : "see_below");
+		send->sends->webhook, send->out.reply->silent ? "nothing_to_say" : "see_below");
 	for (size_t i = 0; below && i < json_array_size(handles); i++) {
 		struct hook_handle other;
 		const char *text = json_string_value(json_array_get(handles, i));
@@ -189,7 +182,7 @@ static void close_others(struct send *send)
 
 static char *last_text(const struct send *send)
 {
-	if (send->reply->silent) {
+	if (send->out.reply->silent) {
 		return hook_words(send->sends->webhook, "nothing_to_say");
 	}
 	bool is_cut = hook_apart_has_more(&send->apart) && !send->handle.response_url;
@@ -199,7 +192,7 @@ static char *last_text(const struct send *send)
 static void end_stream(struct send *send)
 {
 	QG_AUTO(qg_str_free) char *text = last_text(send);
-	QG_AUTO(qg_str_free) char *card = send->reply->silent ? NULL : card_of(send);
+	QG_AUTO(qg_str_free) char *card = send->out.reply->silent ? NULL : card_of(send);
 	if (!text) {
 		end(send, QG_NO_MEMORY, 0);
 		return;
@@ -211,7 +204,7 @@ static void end_stream(struct send *send)
 
 static void begin(struct send *send)
 {
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	enum qg_status status = hook_handle_read(reply->handle, &send->handle);
 	if (status != QG_OK) { /* nobody asked: this transport cannot write first */
 		end(send, status == QG_INVALID ? QG_NOT_FOUND : status, 0);
@@ -251,27 +244,21 @@ static void begin(struct send *send)
 void hook_sends_take(struct hook_sends *sends, struct qg_reply *reply)
 {
 	struct send *send = calloc(1, sizeof(*send));
-	if (!send && sends->unsent_count < SPARE) {
-		sends->unsent[sends->unsent_count++] = reply;
+	if (!send) {
 		hook_hurry(sends->webhook, 0);
-		return;
-	}
-	if (!send) { /* nowhere left to put it: better early than lost */
-		struct qg_bot *bot = hook_bot(sends->webhook);
-		bot->host->sent(bot, reply, QG_NO_MEMORY, 0);
+		qg_outs_add_spare(&sends->outs, hook_bot(sends->webhook), reply);
 		return;
 	}
 	send->sends = sends;
-	send->reply = reply;
 	snprintf(send->part, sizeof(send->part), "%.40s:%u", reply->id, reply->part);
-	qg_list_add(&sends->list, &send->link);
+	qg_outs_add(&sends->outs, &send->out, reply);
 	begin(send);
 }
 
 void hook_sends_polled(struct hook_sends *sends, const char *stream_id)
 {
-	QG_LIST_FOR_EACH (item, &sends->list) {
-		struct send *send = QG_CONTAINER(item, struct send, link);
+	QG_LIST_FOR_EACH (item, &sends->outs.list) {
+		struct send *send = QG_CONTAINER(item, struct send, out.link);
 		if (send->stage == WAITING && strcmp(send->handle.stream_id, stream_id) == 0) {
 			end(send, QG_OK, 0);
 		}
@@ -280,34 +267,13 @@ void hook_sends_polled(struct hook_sends *sends, const char *stream_id)
 
 /* ---- time and life ---- */
 
-static struct send *next_ended(const struct hook_sends *sends)
-{
-	QG_LIST_FOR_EACH (item, &sends->list) {
-		struct send *send = QG_CONTAINER(item, struct send, link);
-		if (send->stage == ENDED) {
-			return send;
-		}
-	}
-	return NULL;
-}
-
-/* The host may end the bot, or send anew, from inside: nothing is remembered over a call. */
+/* The bot may end from inside a call of the host, and sends with it. */
 static void report(struct hook_sends *sends)
 {
-	struct wecom_webhook *webhook = sends->webhook;
+	const struct wecom_webhook *webhook = sends->webhook;
 	struct qg_bot *bot;
-	struct send *send;
-	while ((bot = hook_bot(webhook)) != NULL && (send = next_ended(sends)) != NULL) {
-		struct qg_reply *reply = send->reply;
-		enum qg_status status = send->status;
-		unsigned retry_ms = send->retry_ms;
-		send->reply = NULL;
-		destroy(send);
-		bot->host->sent(bot, reply, status, retry_ms);
-	}
-	while ((bot = hook_bot(webhook)) != NULL && sends->unsent_count > 0) {
-		struct qg_reply *reply = sends->unsent[--sends->unsent_count];
-		bot->host->sent(bot, reply, QG_NO_MEMORY, 0);
+	while ((bot = hook_bot(webhook)) != NULL && qg_outs_is_due(&sends->outs)) {
+		qg_outs_give_back(&sends->outs, bot);
 	}
 }
 
@@ -321,8 +287,8 @@ bool hook_sends_tick(struct hook_sends *sends)
 	}
 	uint64_t now = qg_clock_mono();
 	bool more = false;
-	QG_LIST_FOR_EACH (item, &sends->list) {
-		struct send *send = QG_CONTAINER(item, struct send, link);
+	QG_LIST_FOR_EACH (item, &sends->outs.list) {
+		struct send *send = QG_CONTAINER(item, struct send, out.link);
 		if (send->stage == WAITING && now - send->looked >= LOOK_MS) {
 			look(send, now);
 		}
@@ -336,14 +302,14 @@ bool hook_sends_tick(struct hook_sends *sends)
 
 bool hook_sends_is_idle(const struct hook_sends *sends)
 {
-	return qg_list_is_empty(&sends->list) && sends->unsent_count == 0;
+	return qg_outs_is_empty(&sends->outs);
 }
 
 void hook_sends_stop(struct hook_sends *sends)
 {
 	sends->stopping = true;
-	QG_LIST_FOR_EACH (item, &sends->list) {
-		struct send *send = QG_CONTAINER(item, struct send, link);
+	QG_LIST_FOR_EACH (item, &sends->outs.list) {
+		struct send *send = QG_CONTAINER(item, struct send, out.link);
 		if (send->stage == WAITING) {
 			end(send, QG_CANCELLED, 0);
 		}
@@ -355,7 +321,7 @@ struct hook_sends *hook_sends_create(struct wecom_webhook *webhook)
 	struct hook_sends *sends = calloc(1, sizeof(*sends));
 	if (sends) {
 		sends->webhook = webhook;
-		qg_list_init(&sends->list);
+		qg_outs_init(&sends->outs, drop);
 	}
 	return sends;
 }
@@ -365,11 +331,6 @@ void hook_sends_destroy(struct hook_sends *sends)
 	if (!sends) {
 		return;
 	}
-	QG_LIST_FOR_EACH (item, &sends->list) {
-		destroy(QG_CONTAINER(item, struct send, link));
-	}
-	while (sends->unsent_count > 0) {
-		qg_reply_destroy(sends->unsent[--sends->unsent_count]);
-	}
+	qg_outs_finish(&sends->outs);
 	free(sends);
 }

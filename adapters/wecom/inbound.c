@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loose.h"
 #include "qg/clock.h"
 #include "qg/codec.h"
 #include "qg/config.h"
@@ -33,20 +34,6 @@ struct reading {
 };
 
 /* ---- members ---- */
-
-static int64_t int_of(const json_t *value)
-{
-	int64_t number = 0;
-	if (json_is_integer(value)) {
-		return json_integer_value(value);
-	}
-	if (json_is_real(value)) {
-		double real = json_real_value(value);
-		return real > -1e15 && real < 1e15 ? (int64_t)real : 0;
-	}
-	const char *text = json_string_value(value);
-	return text && qg_str_to_int64(text, INT64_MIN, INT64_MAX, &number) ? number : 0;
-}
 
 /* A copy of a string or a whole number, of 1 to most bytes; NULL for anything else. */
 static char *text_of(struct reading *reading, const json_t *value, size_t most)
@@ -162,7 +149,7 @@ static json_t *attachment(const struct reading *reading, const json_t *media, co
 	}
 	int bad = 0;
 	const char *key = qg_json_str(media, "aeskey", "");
-	int64_t size = int_of(json_object_get(media, "size"));
+	int64_t size = qg_loose_int(json_object_get(media, "size"));
 	if (size > 0) {
 		bad |= json_object_set_new(item, "size", json_integer(size));
 	}
@@ -314,7 +301,7 @@ static char *message_id(struct reading *reading)
 
 static int64_t sent_at(const struct reading *reading)
 {
-	int64_t seconds = int_of(json_object_get(reading->root, "create_time"));
+	int64_t seconds = qg_loose_int(json_object_get(reading->root, "create_time"));
 	return seconds > 0 && seconds < SECONDS_MAX ? seconds * 1000 : qg_clock_wall();
 }
 
@@ -410,7 +397,7 @@ static enum qg_status read_event(struct reading *reading)
 	} else if (strcmp(type, "feedback_event") == 0) {
 		const json_t *feedback = json_object_get(inner, type);
 		event->kind = WECOM_FEEDBACK;
-		event->feedback = (int)(int_of(json_object_get(feedback, "type")) & 0xff);
+		event->feedback = (int)(qg_loose_int(json_object_get(feedback, "type")) & 0xff);
 		event->feedback_id = text_of(reading, json_object_get(feedback, "id"), 256);
 	} else if (strcmp(type, "disconnected_event") == 0) {
 		event->kind = WECOM_KICKED;

@@ -6,6 +6,7 @@
 #ifndef QG_WECOM_LINK_H
 #define QG_WECOM_LINK_H
 
+#include "outs.h"
 #include "qg/backoff.h"
 #include "qg/list.h"
 #include "qg/scan.h"
@@ -285,9 +286,8 @@ void wecom_clicks_drop(struct wecom_link *link);
 struct wecom_upload;
 
 struct wecom_send { /* a reply on its way */
-	struct qg_list item;
+	struct qg_out out;
 	struct wecom_core *core;
-	struct qg_reply *reply;
 	bool in_place; /* under handle's id, while its connection lives */
 	struct wecom_handle handle;
 	unsigned piece;	 /* 0 text or file, 1 buttons */
@@ -297,16 +297,13 @@ struct wecom_send { /* a reply on its way */
 	struct wecom_call *call;
 	struct wecom_upload *upload;
 	char *media_type, *media_id;
-	enum qg_status status;
-	unsigned retry_ms;
-	bool ended;
 };
 
 void wecom_send_go(struct wecom_send *send);
 /* Cancels what it is waiting for; it ends with status unless it has ended. */
 void wecom_send_end(struct wecom_send *send, enum qg_status status, unsigned retry_ms);
-/* Accepts NULL. Destroys the reply too where it still has one. */
-void wecom_send_destroy(struct wecom_send *send);
+/* Cancels the same, its memory goes. */
+void wecom_send_drop(struct qg_out *out);
 /* The connection came up: what waited goes. */
 void wecom_sends_resume(struct wecom_core *core);
 uint64_t wecom_sends_tick(struct wecom_core *core, uint64_t now);
@@ -340,7 +337,6 @@ extern const char wecom_words_refused[];
 
 /* ---- wecom.c ---- */
 
-#define WECOM_SPARE 32
 #define WECOM_LANDED_MOST 64
 
 struct wecom_landed { /* pieces of a part that are out, should the part come again */
@@ -354,9 +350,7 @@ struct wecom_core {
 	struct wecom_webhook *webhook;
 	struct wecom_link *link;
 	struct qg_list in_link;
-	struct qg_list sends;
-	struct qg_reply *unsent[WECOM_SPARE]; /* no memory for a send: given back from the loop */
-	size_t unsent_count;
+	struct qg_outs outs; /* of struct wecom_send */
 	struct wecom_landed landed[WECOM_LANDED_MOST];
 	unsigned landed_next;
 	unsigned inbound; /* messages on their way to the store */

@@ -38,8 +38,8 @@ static void remember(struct wecom_core *core, const struct wecom_send *send)
 {
 	struct wecom_landed *place = &core->landed[core->landed_next];
 	core->landed_next = (core->landed_next + 1) % WECOM_LANDED_MOST;
-	snprintf(place->reply, sizeof(place->reply), "%s", send->reply->id);
-	place->part = send->reply->part;
+	snprintf(place->reply, sizeof(place->reply), "%s", send->out.reply->id);
+	place->part = send->out.reply->part;
 	place->pieces = send->piece;
 }
 
@@ -59,27 +59,21 @@ static unsigned recall(const struct wecom_core *core, const struct qg_reply *rep
 
 void wecom_send_end(struct wecom_send *send, enum qg_status status, unsigned retry_ms)
 {
-	if (send->ended) {
+	if (send->out.ended) {
 		return;
 	}
 	drop_work(send);
 	if (status != QG_OK && send->piece > TEXT_PIECE) {
 		remember(send->core, send);
 	}
-	send->status = status;
-	send->retry_ms = retry_ms;
-	send->ended = true;
+	qg_out_end(&send->out, status, retry_ms);
 	wecom_core_wake(send->core);
 }
 
-void wecom_send_destroy(struct wecom_send *send)
+void wecom_send_drop(struct qg_out *out)
 {
-	if (!send) {
-		return;
-	}
-	qg_list_remove(&send->item);
+	struct wecom_send *send = QG_CONTAINER(out, struct wecom_send, out);
 	drop_work(send);
-	qg_reply_destroy(send->reply);
 	free(send->media_type);
 	free(send->media_id);
 	free(send);
@@ -104,8 +98,8 @@ static void wait_for_link(struct wecom_send *send)
 
 void wecom_sends_resume(struct wecom_core *core)
 {
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct wecom_send *send = QG_CONTAINER(item, struct wecom_send, item);
+	QG_LIST_FOR_EACH (item, &core->outs.list) {
+		struct wecom_send *send = QG_CONTAINER(item, struct wecom_send, out.link);
 		if (send->is_waiting) {
 			send->is_waiting = false;
 			wecom_send_go(send);
@@ -116,8 +110,8 @@ void wecom_sends_resume(struct wecom_core *core)
 uint64_t wecom_sends_tick(struct wecom_core *core, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct wecom_send *send = QG_CONTAINER(item, struct wecom_send, item);
+	QG_LIST_FOR_EACH (item, &core->outs.list) {
+		struct wecom_send *send = QG_CONTAINER(item, struct wecom_send, out.link);
 		if (!send->is_waiting) {
 			continue;
 		}
@@ -134,7 +128,7 @@ uint64_t wecom_sends_tick(struct wecom_core *core, uint64_t now)
 
 static const char *chat_of(const struct wecom_send *send)
 {
-	return send->reply->chat;
+	return send->out.reply->chat;
 }
 
 static json_t *address(const char *chat, enum qg_chat_type type)
@@ -166,13 +160,13 @@ static void judge(struct wecom_send *send, const struct wecom_verdict *verdict)
 	}
 	bool is_extra = send->piece > TEXT_PIECE && !qg_status_is_retryable(verdict->status);
 	enum qg_status status = verdict->status;
-	if (send->reply->file && (status == QG_NOT_FOUND || status == QG_INVALID) &&
+	if (send->out.reply->file && (status == QG_NOT_FOUND || status == QG_INVALID) &&
 		!send->media_id) {
 		status = QG_UNSUPPORTED; /* it is the file that is not there, not the chat */
 	}
 	qg_log_write(verdict->status == QG_DENIED ? QG_LOG_ERROR : QG_LOG_WARN,
-		send->core->bot->name, send->reply->id, "wecom: piece %u of part %u: %s%s%s",
-		send->piece, send->reply->part, qg_status_text(verdict->status),
+		send->core->bot->name, send->out.reply->id, "wecom: piece %u of part %u: %s%s%s",
+		send->piece, send->out.reply->part, qg_status_text(verdict->status),
 		verdict->words[0] ? ": " : "", verdict->words);
 	if (is_extra) { /* the text is out: what stands behind it does not call it back */
 		advance(send);
@@ -207,7 +201,7 @@ static void pushed(void *arg, const struct wecom_answer *answer)
 /* Takes body: {"msgtype",...}. */
 static void push(struct wecom_send *send, json_t *body)
 {
-	json_auto_t *whole = address(chat_of(send), send->reply->chat_type);
+	json_auto_t *whole = address(chat_of(send), send->out.reply->chat_type);
 	bool good = whole && body && json_object_update(whole, body) == 0;
 	json_decref(body);
 	struct wecom_request request = {
@@ -229,8 +223,8 @@ static struct wecom_lane *lane_of(struct wecom_send *send)
 static void put(struct wecom_send *send, struct wecom_lane *lane)
 {
 	send->job.ended = job_ended;
-	send->job.part = send->reply->part;
-	snprintf(send->job.reply, sizeof(send->job.reply), "%s", send->reply->id);
+	send->job.part = send->out.reply->part;
+	snprintf(send->job.reply, sizeof(send->job.reply), "%s", send->out.reply->id);
 	wecom_lane_put(lane, &send->job);
 }
 
@@ -252,14 +246,14 @@ static void show_body(struct wecom_send *send, json_t *body)
 
 static char *asker_of(const struct wecom_send *send)
 {
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	const char *user = reply->sender && reply->sender[0] ? reply->sender : send->handle.user;
 	return wecom_asker(send->core->bot, reply->chat_type, user);
 }
 
 static void push_text(struct wecom_send *send, const char *prefix)
 {
-	const char *text = send->reply->text;
+	const char *text = send->out.reply->text;
 	QG_AUTO(qg_str_free) char *joined = wecom_with_prefix(prefix, text, strlen(text));
 	QG_AUTO(qg_str_free) char *whole = joined ? wecom_harmless(joined) : NULL;
 	if (whole && strlen(whole) > WECOM_TEXT_MOST) {
@@ -289,7 +283,7 @@ static void show_text(struct wecom_send *send)
 		push_text(send, prefix);
 		return;
 	}
-	send->job.text = qg_str_copy(send->reply->text);
+	send->job.text = qg_str_copy(send->out.reply->text);
 	if (!send->job.text) {
 		wecom_send_end(send, QG_NO_MEMORY, 0);
 		return;
@@ -307,7 +301,7 @@ static void close_open(struct wecom_send *send, const char *key)
 		send->in_place ? wecom_lane_find(send->core->link, &send->handle) : NULL;
 	if (lane) {
 		lane->think_at = 0;
-		snprintf(lane->done, sizeof(lane->done), "%s", send->reply->id);
+		snprintf(lane->done, sizeof(lane->done), "%s", send->out.reply->id);
 	}
 	if (!lane || lane->dead || !lane->begun) {
 		advance(send);
@@ -336,16 +330,16 @@ static void close_behind(struct wecom_send *send)
 static void close_others(struct wecom_send *send)
 {
 	QG_AUTO(qg_str_free) char *words = wecom_core_words(send->core, "see_below");
-	for (size_t i = 0; words && i < json_array_size(send->reply->handles); i++) {
+	for (size_t i = 0; words && i < json_array_size(send->out.reply->handles); i++) {
 		struct wecom_handle other;
-		const char *text = json_string_value(json_array_get(send->reply->handles, i));
+		const char *text = json_string_value(json_array_get(send->out.reply->handles, i));
 		struct wecom_lane *lane = NULL;
 		if (wecom_handle_read(text, &other) &&
 			strcmp(other.req_id, send->handle.req_id) != 0) {
 			lane = wecom_lane_find(send->core->link, &other);
 		}
 		if (lane) {
-			snprintf(lane->done, sizeof(lane->done), "%s", send->reply->id);
+			snprintf(lane->done, sizeof(lane->done), "%s", send->out.reply->id);
 			wecom_lane_close(lane, words, true);
 		}
 	}
@@ -363,7 +357,7 @@ static bool is_last_text(const struct qg_reply *reply)
 static void show_buttons(struct wecom_send *send)
 {
 	const struct qg_bot *bot = send->core->bot;
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	const char *asker = reply->chat_type == QG_CHAT_GROUP ? reply->sender : NULL;
 	json_t *card = wecom_buttons_card(bot, bot->title, reply->buttons, asker, qg_clock_wall());
 	if (!card) { /* a courtesy: the answer is out */
@@ -433,7 +427,7 @@ static void show_file(struct wecom_send *send, const json_t *file)
 
 static void show_piece(struct wecom_send *send)
 {
-	const struct qg_reply *reply = send->reply;
+	const struct qg_reply *reply = send->out.reply;
 	if (send->piece == ALL_PIECES || (send->piece == BUTTONS_PIECE && !is_last_text(reply))) {
 		wecom_send_end(send, QG_OK, 0);
 	} else if (send->piece == BUTTONS_PIECE) {
@@ -450,32 +444,27 @@ void wecom_send_go(struct wecom_send *send)
 {
 	if (!send->core->link || !wecom_link_is_up(send->core->link)) {
 		wait_for_link(send);
-	} else if (!send->reply->file) {
+	} else if (!send->out.reply->file) {
 		show_piece(send);
 	} else if (send->piece > TEXT_PIECE) {
 		wecom_send_end(send, QG_OK, 0);
 	} else if (send->media_id) {
 		show_media(send);
 	} else {
-		show_file(send, send->reply->file);
+		show_file(send, send->out.reply->file);
 	}
 }
 
 void wecom_link_send(struct wecom_core *core, struct qg_reply *reply)
 {
 	struct wecom_send *send = calloc(1, sizeof(*send));
-	if (!send && core->unsent_count < WECOM_SPARE) {
-		core->unsent[core->unsent_count++] = reply;
+	if (!send) {
 		wecom_core_wake(core);
-		return;
-	}
-	if (!send) { /* nowhere left to put it: better early than lost */
-		core->bot->host->sent(core->bot, reply, QG_NO_MEMORY, 0);
+		qg_outs_add_spare(&core->outs, core->bot, reply);
 		return;
 	}
 	send->core = core;
-	send->reply = reply;
-	qg_list_add(&core->sends, &send->item);
+	qg_outs_add(&core->outs, &send->out, reply);
 	send->in_place =
 		wecom_handle_read(reply->handle, &send->handle) && reply->form == QG_FORM_RICH;
 	send->piece = recall(core, reply);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "faults.h"
 #include "qg/clock.h"
 #include "qg/config.h"
 #include "qg/log.h"
@@ -88,19 +89,6 @@ static const char *what_is_missing(const struct wecom_options *set)
 	return set->token && set->encoding_aes_key ? NULL : no_callback;
 }
 
-static bool is_key(const char *text)
-{
-	size_t letters =
-		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-	return letters == 43 && text[43] == '\0';
-}
-
-static const struct qg_tree *place(const struct qg_tree *tree, const char *key)
-{
-	const struct qg_tree *at = qg_tree_get(tree, key);
-	return at ? at : tree;
-}
-
 static void check(const struct qg_bot_config *config, const struct qg_tree *tree,
 	struct qg_problems *problems)
 {
@@ -110,27 +98,27 @@ static void check(const struct qg_bot_config *config, const struct qg_tree *tree
 	}
 	const char *missing = what_is_missing(set);
 	if (missing) {
-		qg_problem_error(problems, place(tree, "platform"), "%s", missing);
+		qg_problem_error(problems, qg_option_place(tree, "platform"), "%s", missing);
 	}
-	if (set->encoding_aes_key && !is_key(set->encoding_aes_key)) {
-		qg_problem_error(problems, place(tree, "encoding_aes_key"),
+	if (set->encoding_aes_key && !qg_is_aes_key(set->encoding_aes_key)) {
+		qg_problem_error(problems, qg_option_place(tree, "encoding_aes_key"),
 			"EncodingAESKey 应是 43 个字母和数字，这里有 %zu 个字符，请重新复制 · must "
 			"be "
 			"43 letters and digits, there are %zu characters",
 			strlen(set->encoding_aes_key), strlen(set->encoding_aes_key));
 	}
 	if (set->transport == WECOM_WEBSOCKET && (set->token || set->encoding_aes_key)) {
-		qg_problem_warn(problems, place(tree, "platform"),
+		qg_problem_warn(problems, qg_option_place(tree, "platform"),
 			"长连接用不到 token 和 encoding_aes_key；要用 URL 回调请写 transport: "
 			"webhook "
 			"· the long connection does not need them");
 	}
 	if (set->ws_url && !qg_str_starts_with(set->ws_url, "ws")) {
-		qg_problem_error(problems, place(tree, "ws_url"),
+		qg_problem_error(problems, qg_option_place(tree, "ws_url"),
 			"应以 wss:// 或 ws:// 开头 · must begin with wss:// or ws://");
 	}
 	if (set->api_base && !qg_str_starts_with(set->api_base, "http")) {
-		qg_problem_error(problems, place(tree, "api_base"),
+		qg_problem_error(problems, qg_option_place(tree, "api_base"),
 			"应以 https:// 或 http:// 开头 · must begin with https:// or http://");
 	}
 }
@@ -199,32 +187,10 @@ void wecom_core_wake(struct wecom_core *core)
 	}
 }
 
-static struct wecom_send *next_ended(const struct wecom_core *core)
-{
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct wecom_send *send = QG_CONTAINER(item, struct wecom_send, item);
-		if (send->ended) {
-			return send;
-		}
-	}
-	return NULL;
-}
-
-/* The host may finish the bot, or send anew, from inside: nothing is remembered over a call. */
 static void report_sends(struct wecom_core *core)
 {
-	struct wecom_send *send;
-	while (core->bot && (send = next_ended(core)) != NULL) {
-		struct qg_reply *reply = send->reply;
-		enum qg_status status = send->status;
-		unsigned retry_ms = send->retry_ms;
-		send->reply = NULL;
-		wecom_send_destroy(send);
-		core->bot->host->sent(core->bot, reply, status, retry_ms);
-	}
-	while (core->bot && core->unsent_count > 0) {
-		struct qg_reply *reply = core->unsent[--core->unsent_count];
-		core->bot->host->sent(core->bot, reply, QG_NO_MEMORY, 0);
+	while (core->bot && qg_outs_is_due(&core->outs)) {
+		qg_outs_give_back(&core->outs, core->bot);
 	}
 }
 
@@ -266,14 +232,9 @@ static void report_probe(struct wecom_core *core)
 
 static void end_sends(struct wecom_core *core, enum qg_status status)
 {
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		wecom_send_end(QG_CONTAINER(item, struct wecom_send, item), status, 1);
+	QG_LIST_FOR_EACH (item, &core->outs.list) {
+		wecom_send_end(QG_CONTAINER(item, struct wecom_send, out.link), status, 1);
 	}
-}
-
-static bool is_sending(const struct wecom_core *core)
-{
-	return !qg_list_is_empty(&core->sends) || core->unsent_count > 0;
 }
 
 /* The last one on a link closes what is shown as open, then the connection. */
@@ -285,7 +246,8 @@ static bool has_left(struct wecom_core *core)
 		return true;
 	}
 	if (!core->closing && in_time &&
-		(is_sending(core) || core->inbound > 0 || wecom_lanes_are_busy(link))) {
+		(!qg_outs_is_empty(&core->outs) || core->inbound > 0 ||
+			wecom_lanes_are_busy(link))) {
 		return false;
 	}
 	if (!core->closing) {
@@ -307,7 +269,7 @@ static bool has_left(struct wecom_core *core)
 static void look_at_stop(struct wecom_core *core)
 {
 	bool has_ended = core->webhook ? wecom_webhook_stop(core->webhook) : has_left(core);
-	if (!has_ended || is_sending(core)) {
+	if (!has_ended || !qg_outs_is_empty(&core->outs)) {
 		if (!core->webhook) {
 			qg_timer_start(core->timer, 20); /* lanes have no bell for this */
 		}
@@ -359,7 +321,7 @@ static enum qg_status init(struct qg_bot *bot)
 	((struct wecom_state *)bot->state)->core = core;
 	core->references = 1;
 	core->bot = bot;
-	qg_list_init(&core->sends);
+	qg_outs_init(&core->outs, wecom_send_drop);
 	qg_list_init(&core->in_link);
 	core->timer = qg_timer_create(bot->loop, wake, core);
 	if (!core->timer) {
@@ -390,12 +352,7 @@ static void finish(struct qg_bot *bot)
 	((struct wecom_state *)bot->state)->core = NULL;
 	wecom_media_finish(bot);
 	wecom_probe_cancel(core->probe);
-	while (!qg_list_is_empty(&core->sends)) { /* nobody is left to take them back */
-		wecom_send_destroy(QG_CONTAINER(core->sends.next, struct wecom_send, item));
-	}
-	while (core->unsent_count > 0) {
-		qg_reply_destroy(core->unsent[--core->unsent_count]);
-	}
+	qg_outs_finish(&core->outs);
 	wecom_link_leave(core);
 	wecom_webhook_destroy(core->webhook);
 	core->webhook = NULL;
@@ -421,8 +378,8 @@ static void stop(struct qg_bot *bot)
 	struct wecom_core *core = wecom_core_of(bot);
 	core->stopping = true;
 	core->stop_until = qg_clock_mono() + STOP_MS;
-	QG_LIST_FOR_EACH (item, &core->sends) {
-		struct wecom_send *send = QG_CONTAINER(item, struct wecom_send, item);
+	QG_LIST_FOR_EACH (item, &core->outs.list) {
+		struct wecom_send *send = QG_CONTAINER(item, struct wecom_send, out.link);
 		if (send->is_waiting) {
 			wecom_send_end(send, QG_BUSY, 1);
 		}

@@ -47,18 +47,12 @@ static void make_host(
 void robot_world_init(
 	struct robot_world *world, const char *adapter, const char *path, const char *fine)
 {
-	char error[128];
-	struct qg_http_limits limits;
 	qg_clock_fix(-1, 0);
 	*world = (struct robot_world){.fine = fine, .dir = "/tmp/qg-robot-XXXXXX"};
 	ck_assert_ptr_nonnull(mkdtemp(world->dir));
-	qg_http_limits_init(&limits);
-	limits.body = 21 << 20;
 	world->loop = qg_loop_create(1);
 	world->client = qg_http_client_create(world->loop);
-	world->platform =
-		qg_http_server_create(world->loop, "127.0.0.1:0", &limits, platform, world, error);
-	ck_assert_msg(world->platform != NULL, "%s", error);
+	world->platform = fake_host_serve(world->loop, 21 << 20, platform, world);
 	make_host(world, adapter, path, "");
 }
 

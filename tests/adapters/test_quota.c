@@ -56,16 +56,6 @@ static struct qg_quota *join_as(struct qg_bot *bot, const char *account, int64_t
 	return quota;
 }
 
-static void changed(void *arg, bool connected, const char *why)
-{
-	*(bool *)arg = connected;
-}
-
-static bool is_set(void *arg)
-{
-	return *(bool *)arg;
-}
-
 static void setup_alone(void)
 {
 	memset(&world, 0, sizeof(world));
@@ -74,26 +64,11 @@ static void setup_alone(void)
 	ck_assert_ptr_nonnull(world.loop);
 }
 
-static struct qg_redis *connect_redis(void)
-{
-	static bool up;
-	char error[128];
-	struct qg_redis_options set = {.url = qg_test_redis_url(world.server),
-		.scripts = qg_adapter_scripts,
-		.changed = changed,
-		.arg = &up};
-	up = false;
-	struct qg_redis *redis = qg_redis_create(world.loop, &set, error);
-	ck_assert_msg(redis != NULL, "%s", error);
-	fake_host_wait(world.loop, is_set, &up);
-	return redis;
-}
-
 static void setup(void)
 {
 	setup_alone();
 	world.server = qg_test_redis_start(false);
-	world.redis = connect_redis();
+	world.redis = fake_host_redis(world.loop, qg_test_redis_url(world.server));
 }
 
 static void teardown(void)

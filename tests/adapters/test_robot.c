@@ -5,18 +5,29 @@
 #include "robot_world.h"
 #include "support/malloc.h"
 
+#include "qg/clock.h"
+
 #define KEY "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
+
+#define ERRCODE(code, msg) "{\"errcode\":" #code ",\"errmsg\":\"" msg "\"}"
+#define CODE(code, msg) "{\"code\":" #code ",\"msg\":\"" msg "\",\"data\":{}}"
+
+enum { WECOM, DINGTALK, FEISHU };
 
 static const struct {
 	const char *name, *path, *fine, *gone; /* gone: an answer that repeats the key */
+	const char *probe;		       /* an empty text */
+	unsigned longest_ms;		       /* that it is to wait */
 } robots[] = {
-	{"wecom-hook", "/cgi-bin/webhook/send?key=" KEY, "{\"errcode\":0,\"errmsg\":\"ok\"}",
-		"{\"errcode\":93000,\"errmsg\":\"invalid webhook url " KEY "\"}"},
-	{"dingtalk-hook", "/robot/send?access_token=" KEY, "{\"errcode\":0,\"errmsg\":\"ok\"}",
-		"{\"errcode\":300001,\"errmsg\":\"token is not exist " KEY "\"}"},
-	{"feishu-hook", "/open-apis/bot/v2/hook/" KEY,
-		"{\"code\":0,\"msg\":\"success\",\"data\":{}}",
-		"{\"code\":19001,\"msg\":\"param invalid: " KEY "\"}"},
+	[WECOM] = {"wecom-hook", "/cgi-bin/webhook/send?key=" KEY, ERRCODE(0, "ok"),
+		ERRCODE(93000, "invalid webhook url " KEY),
+		"{\"msgtype\":\"text\",\"text\":{\"content\":\"\"}}", 90000},
+	[DINGTALK] = {"dingtalk-hook", "/robot/send?access_token=" KEY, ERRCODE(0, "ok"),
+		ERRCODE(300001, "token is not exist " KEY),
+		"{\"msgtype\":\"text\",\"text\":{\"content\":\"\"}}", 620000},
+	[FEISHU] = {"feishu-hook", "/open-apis/bot/v2/hook/" KEY, CODE(0, "success"),
+		CODE(19001, "param invalid: " KEY),
+		"{\"msg_type\":\"text\",\"content\":{\"text\":\"\"}}", 5000},
 };
 #define ROBOTS (int)(sizeof(robots) / sizeof(robots[0]))
 
@@ -79,6 +90,112 @@ START_TEST(test_strange)
 						       : status == strange[i].status;
 		ck_assert_msg(fits, "%zu: %s", i, qg_status_name(status));
 	}
+	robot_world_finish(&world);
+}
+END_TEST
+
+static const struct {
+	int robot;
+	struct robot_answer answer;
+} answers[] = {
+	{WECOM, {200, ERRCODE(0, "ok"), QG_OK, 0}},
+	{WECOM, {200, "{\"errcode\":\"0\"}", QG_OK, 0}},
+	{WECOM, {200, ERRCODE(45009, "api freq out of limit"), QG_BUSY, 60000}},
+	{WECOM, {200, ERRCODE(-1, "system busy"), QG_BUSY, 0}},
+	{WECOM, {200, ERRCODE(45002, "too long"), QG_TOO_LARGE, 0}},
+	{WECOM, {200, ERRCODE(40058, "invalid"), QG_UNSUPPORTED, 0}},
+	{WECOM, {200, ERRCODE(4711, "new"), QG_UNSUPPORTED, 0}},
+	{WECOM, {429, "", QG_BUSY, 60000}},
+	{WECOM, {200, "", QG_IO, 0}},
+	{WECOM, {200, "{}", QG_IO, 0}},
+	{WECOM, {200, "{\"errcode\":0", QG_IO, 0}},
+	{DINGTALK, {200, ERRCODE(0, "ok"), QG_OK, 0}},
+	{DINGTALK, {200, ERRCODE("0", "ok"), QG_OK, 0}},
+	{DINGTALK, {200, ERRCODE(130101, "send too fast"), QG_BUSY, 600000}},
+	{DINGTALK, {200, ERRCODE(-1, "system busy"), QG_BUSY, 1000}},
+	{DINGTALK, {200, ERRCODE(460101, "too long"), QG_TOO_LARGE, 0}},
+	{DINGTALK, {200, ERRCODE(400105, "invalid"), QG_UNSUPPORTED, 0}},
+	{DINGTALK, {200, ERRCODE(430101, "unsafe link"), QG_DENIED, 0}},
+	{DINGTALK, {200, ERRCODE(4711, "new"), QG_UNSUPPORTED, 0}},
+	{DINGTALK, {200, "{\"status\":1111,\"punish\":\"deny\"}", QG_BUSY, 300000}},
+	{DINGTALK, {429, "", QG_BUSY, 60000}},
+	{FEISHU, {200, CODE(0, "success"), QG_OK, 0}},
+	{FEISHU, {200, CODE(19021, "sign match fail"), QG_DENIED, 0}},
+	{FEISHU, {200, CODE(19022, "Ip Not Allowed"), QG_DENIED, 0}},
+	{FEISHU, {200, CODE(19024, "Key Words Not Found"), QG_DENIED, 0}},
+	{FEISHU, {200, CODE(9499, "Bad Request"), QG_UNSUPPORTED, 0}},
+	{FEISHU, {400, CODE(9499, "Bad Request"), QG_UNSUPPORTED, 0}},
+	{FEISHU, {200, CODE(11232, "frequency limited"), QG_BUSY, 3000}},
+	{FEISHU, {429, CODE(99991400, "frequency limited"), QG_BUSY, 3000}},
+	{FEISHU, {200, CODE(4711, "new"), QG_UNSUPPORTED, 0}},
+};
+
+START_TEST(test_answers)
+{
+	int robot = answers[_i].robot;
+	make(robot);
+	robot_world_check_answer(&world, &answers[_i].answer, robots[robot].longest_ms);
+	robot_world_finish(&world);
+}
+END_TEST
+
+static const struct {
+	int robot;
+	const char *body;
+	unsigned least_ms;
+} mutes[] = {
+	{DINGTALK, ERRCODE(410100, "too fast"), 600000},
+	{FEISHU, CODE(11232, "frequency limited"), 3000},
+};
+
+/* Too fast is too fast for the whole robot: until that is over nothing leaves, and each send says how long. */
+START_TEST(test_mute)
+{
+	make(mutes[_i].robot);
+	robot_world_answers(&world, 200, mutes[_i].body);
+	ck_assert_int_eq(robot_world_say(&world, "x", QG_FORM_RICH), QG_BUSY);
+	ck_assert_uint_ge(world.host->retry_ms[0], mutes[_i].least_ms);
+	ck_assert_int_eq(robot_world_say(&world, "y", QG_FORM_RICH), QG_BUSY);
+	ck_assert_uint_gt(world.host->retry_ms[1], mutes[_i].least_ms - 1000);
+	ck_assert_uint_eq(world.asked_count, 1);
+	unsigned later = robots[mutes[_i].robot].longest_ms + 1000;
+	qg_clock_fix(qg_clock_wall() + later, qg_clock_mono() + later);
+	ck_assert_int_eq(robot_world_say(&world, "z", QG_FORM_RICH), QG_OK);
+	ck_assert_uint_eq(world.asked_count, 2);
+	robot_world_finish(&world);
+}
+END_TEST
+
+static const struct {
+	int robot;
+	struct robot_probe probe;
+} probes[] = {
+	{WECOM, {ERRCODE(44004, "empty content"), QG_OK}},
+	{WECOM, {ERRCODE(40058, "invalid Request Parameter"), QG_OK}},
+	{WECOM, {ERRCODE(0, "ok"), QG_OK}},
+	{WECOM, {ERRCODE(4711, "new"), QG_FAILED}},
+	{WECOM, {"<html>", QG_IO}},
+	{DINGTALK, {ERRCODE(40035, "missing"), QG_OK}},
+	{DINGTALK, {ERRCODE(310000, "keywords not in content"), QG_OK}},
+	{DINGTALK, {ERRCODE(0, "ok"), QG_OK}},
+	{DINGTALK, {ERRCODE(310000, "sign not match, more"), QG_DENIED}},
+	{DINGTALK, {ERRCODE(4711, "new"), QG_FAILED}},
+	{FEISHU, {CODE(9499, "Bad Request"), QG_OK}},
+	{FEISHU, {CODE(19002, "params error, text need"), QG_OK}},
+	{FEISHU, {CODE(19024, "Key Words Not Found"), QG_OK}},
+	{FEISHU, {CODE(0, "success"), QG_OK}},
+	{FEISHU, {CODE(19021, "sign match fail"), QG_DENIED}},
+	{FEISHU, {CODE(19022, "Ip Not Allowed"), QG_DENIED}},
+	{FEISHU, {CODE(4711, "new"), QG_FAILED}},
+	{FEISHU, {"<html>", QG_IO}},
+};
+
+/* An empty text asks without showing anything. */
+START_TEST(test_probe)
+{
+	int robot = probes[_i].robot;
+	make(robot);
+	robot_world_check_probe(&world, &probes[_i].probe, robots[robot].probe);
 	robot_world_finish(&world);
 }
 END_TEST
@@ -198,6 +315,9 @@ int main(void)
 	tcase_add_test(tcase, test_rows);
 	tcase_add_loop_test(tcase, test_silent, 0, ROBOTS);
 	tcase_add_loop_test(tcase, test_strange, 0, ROBOTS);
+	tcase_add_loop_test(tcase, test_answers, 0, sizeof(answers) / sizeof(answers[0]));
+	tcase_add_loop_test(tcase, test_mute, 0, sizeof(mutes) / sizeof(mutes[0]));
+	tcase_add_loop_test(tcase, test_probe, 0, sizeof(probes) / sizeof(probes[0]));
 	tcase_add_loop_test(tcase, test_never_left, 0, ROBOTS);
 	tcase_add_loop_test(tcase, test_finish_while_sending, 0, ROBOTS);
 	tcase_add_loop_test(tcase, test_stop_waits, 0, ROBOTS);

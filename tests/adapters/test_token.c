@@ -54,12 +54,9 @@ static struct qg_token *join(const char *key)
 
 static void setup(void)
 {
-	char error[128];
-	struct qg_http_limits limits;
-	qg_http_limits_init(&limits);
 	loop = qg_loop_create(1);
 	client = qg_http_client_create(loop);
-	server = qg_http_server_create(loop, "127.0.0.1:0", &limits, answer, NULL, error);
+	server = fake_host_serve(loop, 0, answer, NULL);
 	ck_assert(loop && client && server);
 	life = "7200";
 	token = join("one");

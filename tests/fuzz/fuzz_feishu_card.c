@@ -53,6 +53,7 @@ static void check_text(const char *text)
 	expect(again && !has_call(again), "a second time somebody is mentioned");
 	char *summary = feishu_card_summary(shown, "x");
 	expect(summary && summary[0] && !strchr(summary, '\n'), "no line for the list of chats");
+	expect(!has_call(summary), "the list of chats mentions somebody");
 	struct feishu_layout layout = {.text = shown, .source = text, .line = text, .whom = text};
 	json_t *card = feishu_card_json(&layout);
 	expect(card != NULL, "no card");

@@ -80,30 +80,6 @@ void show_script(const char *path, int http, const char *body)
 
 /* ---- the bot ---- */
 
-static void changed(void *arg, bool connected, const char *why)
-{
-	(void)why;
-	*(bool *)arg = connected;
-}
-
-static bool is_set(void *arg)
-{
-	return *(bool *)arg;
-}
-
-static struct qg_redis *connect_redis(const char *url)
-{
-	static bool up;
-	char error[128];
-	struct qg_redis_options set = {
-		.url = url, .scripts = qg_adapter_scripts, .changed = changed, .arg = &up};
-	up = false;
-	struct qg_redis *redis = qg_redis_create(show.loop, &set, error);
-	ck_assert_msg(redis != NULL, "%s", error);
-	fake_host_wait(show.loop, is_set, &up);
-	return redis;
-}
-
 static char *options;
 
 static void make_host(void)
@@ -117,18 +93,12 @@ static void make_host(void)
 
 void show_open(const char *more, struct qg_test_redis *redis)
 {
-	char error[128];
-	struct qg_http_limits limits;
-	qg_http_limits_init(&limits);
-	limits.body = 21 << 20;
 	show = (struct show){.wall = 1767225600000, .mono = 1000000};
 	qg_clock_fix(show.wall, show.mono);
 	show.loop = qg_loop_create(1);
-	show.redis = redis ? connect_redis(qg_test_redis_url(redis)) : NULL;
+	show.redis = redis ? fake_host_redis(show.loop, qg_test_redis_url(redis)) : NULL;
 	show.client = qg_http_client_create(show.loop);
-	show.platform =
-		qg_http_server_create(show.loop, "127.0.0.1:0", &limits, platform, NULL, error);
-	ck_assert_msg(show.platform != NULL, "%s", error);
+	show.platform = fake_host_serve(show.loop, 21 << 20, platform, NULL);
 	const char *address = qg_http_server_address(show.platform);
 	options = qg_str_printf("client_id: " SHOW_CODE "\nclient_secret: s3cret\n"
 				"api_base: http://%s\noapi_base: http://%s\n%s",

@@ -72,10 +72,44 @@ static char *press(const char *track, const char *user, const char *id, bool as_
 	return qg_json_dump(data);
 }
 
+struct told {
+	unsigned times;
+	json_t *response; /* NULL: nothing */
+};
+
+static void clicked(void *arg, const json_t *response)
+{
+	struct told *told = arg;
+	told->times++;
+	told->response = response ? json_deep_copy(response) : NULL;
+}
+
+static bool is_told(void *arg)
+{
+	return ((const struct told *)arg)->times > 0;
+}
+
+static json_t *wait_told(struct told *told)
+{
+	fake_host_wait(show.loop, is_told, told);
+	ck_assert_uint_eq(told->times, 1);
+	return told->response;
+}
+
+/* What is told at once is NULL or waits in told. */
+static void begin(struct told *told, const char *track, const char *user, const char *id)
+{
+	QG_AUTO(qg_str_free) char *data = press(track, user, id, true);
+	*told = (struct told){0};
+	dingtalk_click(core(), data, strlen(data), 1, clicked, told);
+}
+
 static json_t *click(const char *track, const char *user, const char *id, bool as_action)
 {
+	struct told told = {0};
 	QG_AUTO(qg_str_free) char *data = press(track, user, id, as_action);
-	return dingtalk_click(core(), data, strlen(data));
+	dingtalk_click(core(), data, strlen(data), 1, clicked, &told);
+	return wait_told(&told);
 }
 
 static const char *notice(const json_t *answer, const char *whom)
@@ -117,21 +151,72 @@ START_TEST(test_as_parameter)
 }
 END_TEST
 
-/* Twice: taken once, and said. Another gateway gives the same id to the store. */
+/* Twice, wherever heard and by whomever: the store gets one id, and what it says is told. */
 START_TEST(test_twice)
 {
+	json_decref(buttons);
+	buttons = make_buttons(QG_CHAT_GROUP, NULL);
 	json_auto_t *first = click(TRACK, SHOW_STAFF, id_of(0), true);
 	ck_assert_ptr_nonnull(json_object_get(first, "cardData"));
-	json_auto_t *second = click(TRACK, SHOW_STAFF, id_of(0), true);
-	ck_assert_str_eq(notice(second, "userPrivateData"), "click_again");
-	ck_assert_uint_eq(show.host->message_count, 1);
 	QG_AUTO(qg_str_free) char *id = qg_str_copy(show.host->messages[0]->id);
 	show_settle();
 	show_kill();
-	json_auto_t *third = click(TRACK, SHOW_STAFF, id_of(0), false);
+	show.host->answer = QG_DUPLICATE;
+	json_auto_t *second = click(TRACK, "somebody", id_of(0), false);
+	ck_assert_str_eq(notice(second, "userPrivateData"), "click_again");
+	ck_assert_ptr_null(json_object_get(second, "cardData"));
 	ck_assert_uint_eq(show.host->message_count, 1);
 	ck_assert_str_eq(show.host->messages[0]->id, id);
-	ck_assert_ptr_nonnull(third);
+	json_auto_t *other = click(TRACK, SHOW_STAFF, id_of(1), true);
+	ck_assert_ptr_nonnull(other);
+	ck_assert_str_ne(show.host->messages[1]->id, id);
+}
+END_TEST
+
+/* The platform waits two seconds; what is stored later is told to nobody. */
+START_TEST(test_slow_store)
+{
+	struct told told;
+	show.host->hold = true;
+	begin(&told, TRACK, SHOW_STAFF, id_of(0));
+	ck_assert_uint_eq(told.times, 0);
+	qg_clock_fix(-1, 0);
+	uint64_t began = qg_clock_mono();
+	json_auto_t *answer = wait_told(&told);
+	ck_assert_uint_lt(qg_clock_mono() - began, 1900);
+	ck_assert_str_eq(notice(answer, "userPrivateData"), "click_retry");
+	ck_assert_ptr_null(json_object_get(answer, "cardData"));
+	fake_host_release(show.host);
+	show_settle();
+	ck_assert_uint_eq(told.times, 1);
+}
+END_TEST
+
+static const struct {
+	enum qg_status status;
+	const char *words;
+} endings[] = {{QG_DUPLICATE, "click_again"}, {QG_FULL, "full"}, {QG_EMPTY, "click_late"},
+	{QG_INVALID, "click_late"}, {QG_AWAY, "click_retry"}, {QG_CANCELLED, "click_retry"}};
+
+START_TEST(test_endings)
+{
+	show.host->answer = endings[_i].status;
+	json_auto_t *answer = click(TRACK, SHOW_STAFF, id_of(0), true);
+	ck_assert_str_eq(notice(answer, "userPrivateData"), endings[_i].words);
+	ck_assert_ptr_null(json_object_get(answer, "cardData"));
+}
+END_TEST
+
+/* Nothing can be said any more, but whoever waits hears so. */
+START_TEST(test_bot_ends)
+{
+	struct told told;
+	show.host->hold = true;
+	begin(&told, TRACK, SHOW_STAFF, id_of(0));
+	show.host->bot.adapter->finish(&show.host->bot);
+	fake_host_release(show.host); /* the store is later than the bot */
+	json_auto_t *answer = wait_told(&told);
+	ck_assert_uint_eq(json_object_size(answer), 0);
 }
 END_TEST
 
@@ -175,11 +260,10 @@ START_TEST(test_forged)
 		char was = id[i];
 		id[i] = was == 'a' ? 'b' : 'a';
 		json_auto_t *answer = click(TRACK, SHOW_STAFF, id, true);
-		ck_assert_msg(json_object_size(answer) == 0, "%s", id);
+		ck_assert_msg(answer == NULL, "%s", id);
 		id[i] = was;
 	}
-	json_auto_t *answer = click("run_other", SHOW_STAFF, id, true);
-	ck_assert_uint_eq(json_object_size(answer), 0);
+	ck_assert_ptr_null(click("run_other", SHOW_STAFF, id, true));
 	ck_assert_uint_eq(show.host->message_count, 0);
 }
 END_TEST
@@ -193,9 +277,10 @@ static const char *const broken[] = {"", "{", "[]", "null", "{\"content\":\"{\"}
 
 START_TEST(test_broken)
 {
-	json_auto_t *answer = dingtalk_click(core(), broken[_i], strlen(broken[_i]));
-	ck_assert(json_is_object(answer));
-	ck_assert_uint_eq(json_object_size(answer), 0);
+	struct told told = {0};
+	dingtalk_click(core(), broken[_i], strlen(broken[_i]), 1, clicked, &told);
+	ck_assert_uint_eq(told.times, 1);
+	ck_assert_ptr_null(told.response);
 }
 END_TEST
 
@@ -227,6 +312,9 @@ int main(void)
 	tcase_add_test(tcase, test_taken);
 	tcase_add_test(tcase, test_as_parameter);
 	tcase_add_test(tcase, test_twice);
+	tcase_add_test(tcase, test_slow_store);
+	tcase_add_loop_test(tcase, test_endings, 0, sizeof(endings) / sizeof(endings[0]));
+	tcase_add_test(tcase, test_bot_ends);
 	tcase_add_test(tcase, test_wrong_person);
 	tcase_add_test(tcase, test_late);
 	tcase_add_test(tcase, test_direct);

@@ -7,70 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fake_fetch.h"
+#include "frugal_host.h"
 #include "support/malloc.h"
 #include "world.h"
 
 #include "qg/clock.h"
 #include "qg/json.h"
-#include "qg/log.h"
 #include "qg/str.h"
 
 /* ---- HTTP, played ---- */
-
-struct qg_fetch {
-	struct qg_list item;
-	const struct qg_fetch_host *host;
-	void *arg;
-	char url[256];
-};
-
-static struct qg_list fetches = {&fetches, &fetches};
-
-struct qg_fetch *qg_fetch_start(struct qg_http_client *client,
-	const struct qg_fetch_request *request, const struct qg_fetch_host *host, void *arg)
-{
-	struct qg_fetch *fetch = calloc(1, sizeof(*fetch));
-	if (fetch) {
-		fetch->host = host;
-		fetch->arg = arg;
-		snprintf(fetch->url, sizeof(fetch->url), "%s", request->url);
-		qg_list_add(&fetches, &fetch->item);
-	}
-	return fetch;
-}
-
-void qg_fetch_cancel(struct qg_fetch *fetch)
-{
-	if (fetch) {
-		qg_list_remove(&fetch->item);
-		free(fetch);
-	}
-}
-
-int qg_fetch_status(const struct qg_fetch *fetch)
-{
-	return 200;
-}
-
-const char *qg_fetch_header(const struct qg_fetch *fetch, const char *name)
-{
-	return NULL;
-}
-
-const char *qg_fetch_error_text(enum qg_fetch_error error)
-{
-	return error == QG_FETCH_NONE ? "ok" : "no";
-}
-
-struct qg_http_client *qg_http_client_create(struct qg_loop *loop)
-{
-	static int nobody;
-	return (struct qg_http_client *)&nobody;
-}
-
-void qg_http_client_destroy(struct qg_http_client *client)
-{
-}
 
 static const char *answer_of(const char *url)
 {
@@ -80,83 +26,11 @@ static const char *answer_of(const char *url)
 		       : "{\"errcode\":0,\"processQueryKey\":\"k\"}";
 }
 
-/* Whether anything was asked. */
-static bool answer_all(void)
-{
-	bool any = false;
-	while (!qg_list_is_empty(&fetches)) {
-		struct qg_fetch *fetch = QG_CONTAINER(fetches.next, struct qg_fetch, item);
-		const char *text = answer_of(fetch->url);
-		struct qg_fetch_end end = {.status = 200,
-			.body = text,
-			.size = strlen(text),
-			.sent = true,
-			.words = ""};
-		qg_list_remove(&fetch->item);
-		fetch->host->ended(fetch->arg, fetch, &end);
-		free(fetch);
-		any = true;
-	}
-	return any;
-}
-
-/* ---- the host, without memory of its own ---- */
-
-static struct qg_message *heard;
-static qg_stored_fn stored;
-static void *stored_arg;
-static unsigned results;
-static enum qg_status result;
-
-static void receive(struct qg_bot *bot, struct qg_message *message, qg_stored_fn fn, void *arg)
-{
-	assert(!heard);
-	heard = message;
-	stored = fn;
-	stored_arg = arg;
-}
-
-static void sent(
-	struct qg_bot *bot, struct qg_reply *reply, enum qg_status status, unsigned retry_ms)
-{
-	results++;
-	result = status;
-	qg_reply_destroy(reply);
-}
-
-static void link_changed(struct qg_bot *bot, enum qg_link link, const char *why)
-{
-}
-
-static void stopped(struct qg_bot *bot)
-{
-}
-
-static void replay_drafts(struct qg_bot *bot)
-{
-}
-
-static char *words(struct qg_bot *bot, const char *key)
-{
-	return qg_str_copy(key);
-}
-
-static const struct qg_host host = {
-	receive, sent, link_changed, stopped, replay_drafts, NULL, words};
-
-static struct qg_timer *pause_timer;
-
-static void pause_over(void *arg)
-{
-	qg_loop_stop(world.loop);
-}
-
 static void settle(void)
 {
 	for (int i = 0; i < 3; i++) {
-		qg_timer_start(pause_timer, 0);
-		qg_loop_run(world.loop);
-		answer_all();
+		frugal_turn();
+		fake_fetch_answer(answer_of);
 	}
 }
 
@@ -193,42 +67,22 @@ static void hear(void)
 	if (frame_text) {
 		peer_say(last, frame_text);
 	}
-	if (stored) {
-		qg_stored_fn fn = stored;
-		stored = NULL;
-		fn(stored_arg, QG_OK);
-	}
-}
-
-static struct qg_reply *make_reply(void)
-{
-	struct qg_reply *reply = qg_reply_create();
-	if (!reply) {
-		return NULL;
-	}
-	reply->id = qg_str_copy("0123456789abcdef0123456789abcdef");
-	reply->chat = qg_str_copy("cid1==");
-	reply->text = qg_str_copy("half and half");
-	reply->handle = heard ? qg_str_copy(heard->handle) : NULL;
-	if (!reply->id || !reply->chat || !reply->text) {
-		qg_reply_destroy(reply);
-		return NULL;
-	}
-	return reply;
+	frugal_store();
 }
 
 static void answer(struct qg_bot *bot)
 {
-	struct qg_reply *reply = make_reply();
+	struct qg_reply *reply =
+		frugal_reply("0123456789abcdef0123456789abcdef", "cid1==", "half and half");
 	if (!reply) {
 		return;
 	}
-	unsigned before = results;
+	unsigned before = frugal.results;
 	bot->adapter->send(bot, reply);
-	for (int i = 0; i < 6 && results == before; i++) {
+	for (int i = 0; i < 6 && frugal.results == before; i++) {
 		pass(bot, 6000);
 	}
-	assert(results == before + 1); /* no ck_assert: it allocates */
+	assert(frugal.results == before + 1); /* no ck_assert: it allocates */
 }
 
 static bool whole_way(void *arg)
@@ -239,21 +93,18 @@ static bool whole_way(void *arg)
 	} state = {NULL};
 	bool is_heard = false;
 	bot.state = &state;
-	bot.host = &host;
-	result = QG_STALE;
-	heard = NULL;
-	stored = NULL;
+	bot.host = &frugal_host;
+	frugal_begin();
 	enum qg_status status = bot.adapter->init(&bot);
 	if (status == QG_OK && bot.adapter->start(&bot) == QG_OK && connect_bot(&bot)) {
 		hear();
-		is_heard = heard && peer.count == 1;
+		is_heard = frugal.heard && peer.count == 1;
 		answer(&bot);
 	}
 	bot.adapter->finish(&bot);
-	qg_message_destroy(heard);
-	assert(qg_list_is_empty(&fetches));
+	assert(fake_fetch_is_idle());
 	peer_reset();
-	return result == QG_OK && is_heard;
+	return frugal_over() && is_heard;
 }
 
 START_TEST(test_whole_way)
@@ -267,19 +118,8 @@ START_TEST(test_whole_way)
 		qg_json_str(world_named(json_object_get(root, "frames"), "callback_bot_group_text"),
 			"inbound_raw", ""));
 	json_decref(root);
-	pause_timer = qg_timer_create(world.loop, pause_over, NULL);
-	struct tm now;
-	qg_clock_local(0, &now); /* a log line's clock loads its zone once */
-	qg_log_set_level(QG_LOG_ERROR);
-	struct qg_timer *more[16]; /* the loop's own tables reach their size */
-	for (size_t i = 0; i < 16; i++) {
-		more[i] = qg_timer_create(world.loop, pause_over, NULL);
-		qg_timer_start(more[i], 100000);
-	}
+	frugal_prepare(world.loop);
 	settle();
-	for (size_t i = 0; i < 16; i++) {
-		qg_timer_destroy(more[i]);
-	}
 	/* What is made once and lives for ever, on both ways: a reply by its message's webhook, and one by the API. */
 	dingtalk_account_spent(world_core()->account, DINGTALK_CALLS);
 	dingtalk_account_spent(world_core()->account, DINGTALK_USES);
@@ -289,40 +129,15 @@ START_TEST(test_whole_way)
 	frame_text = text;
 	whole_way(&world.host->bot);
 	ck_assert_int_gt(qg_test_each_malloc(whole_way, &world.host->bot), 100);
-	qg_timer_destroy(pause_timer);
+	frugal_end();
 	free(frame_text);
 	world_close();
 }
 END_TEST
 
-/* Digests have no way to fail but the end of the process: their library's memory is kept apart from what fails here. */
-int CRYPTO_set_mem_functions(void *(*get)(size_t size, const char *file, int line),
-	void *(*change)(void *memory, size_t size, const char *file, int line),
-	void (*give)(void *memory, const char *file, int line));
-void *__libc_malloc(size_t size);
-void *__libc_realloc(void *memory, size_t size);
-void __libc_free(void *memory);
-
-static void *get(size_t size, const char *file, int line)
-{
-	return __libc_malloc(size);
-}
-
-static void *change(void *memory, size_t size, const char *file, int line)
-{
-	return __libc_realloc(memory, size);
-}
-
-static void give(void *memory, const char *file, int line)
-{
-	__libc_free(memory);
-}
-
 int main(void)
 {
-	if (qg_test_malloc_works()) {
-		CRYPTO_set_mem_functions(get, change, give);
-	}
+	qg_test_malloc_spare_digests();
 	Suite *suite = suite_create("dingtalk memory");
 	TCase *tests = tcase_create("memory");
 	tcase_set_timeout(tests, 60);

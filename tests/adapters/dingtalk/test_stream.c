@@ -158,6 +158,44 @@ START_TEST(test_ack_waits_for_store)
 }
 END_TEST
 
+/* What a card shows then is known when the press is stored, and stands in its ack. */
+START_TEST(test_click_waits_for_store)
+{
+	QG_AUTO(qg_str_free) char *data = world_press("track1");
+	json_auto_t *frame = json_pack("{s:s, s:{s:s, s:s}, s:s}", "type", "CALLBACK", "headers",
+		"topic", DINGTALK_TOPIC_CARD, "messageId", "press1", "data", data);
+	QG_AUTO(qg_str_free) char *text = qg_json_dump(frame);
+	world_up();
+	world.host->hold = true;
+	peer_say(0, text);
+	world_settle();
+	ck_assert_uint_eq(world.host->message_count, 1);
+	ck_assert_uint_eq(peer.count, 0);
+	fake_host_release(world.host);
+	ck_assert_uint_eq(peer.count, 1);
+	json_auto_t *ack = parse(peer.frames[0].text);
+	ck_assert_str_eq(id_of(ack), "press1");
+	ck_assert_ptr_nonnull(strstr(qg_json_str(ack, "data", ""), "click_taken"));
+}
+END_TEST
+
+START_TEST(test_connection_goes_before_a_click_is_stored)
+{
+	QG_AUTO(qg_str_free) char *data = world_press("track1");
+	json_auto_t *frame = json_pack("{s:s, s:{s:s, s:s}, s:s}", "type", "CALLBACK", "headers",
+		"topic", DINGTALK_TOPIC_CARD, "messageId", "press1", "data", data);
+	QG_AUTO(qg_str_free) char *text = qg_json_dump(frame);
+	world_up();
+	world.host->hold = true;
+	peer_say(0, text);
+	world_settle();
+	peer_end(0, 0);
+	world_settle();
+	fake_host_release(world.host);
+	ck_assert_uint_eq(peer.count, 0);
+}
+END_TEST
+
 /* The platform's patience ends: acked, and still held until it is stored. */
 START_TEST(test_ack_at_the_deadline)
 {
@@ -375,6 +413,8 @@ int main(void)
 	tcase_add_test(tests, test_recorded_bytes);
 	tcase_add_test(tests, test_every_frame);
 	tcase_add_test(tests, test_ack_waits_for_store);
+	tcase_add_test(tests, test_click_waits_for_store);
+	tcase_add_test(tests, test_connection_goes_before_a_click_is_stored);
 	tcase_add_test(tests, test_ack_at_the_deadline);
 	tcase_add_test(tests, test_lost_is_said_again);
 	tcase_add_test(tests, test_connection_goes_before_ack);

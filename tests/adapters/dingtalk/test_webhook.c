@@ -5,7 +5,9 @@
 
 #include "world.h"
 
+#include "qg/codec.h"
 #include "qg/config.h"
+#include "qg/crypto.h"
 #include "qg/json.h"
 #include "qg/str.h"
 
@@ -154,6 +156,38 @@ START_TEST(test_answer_waits_for_store)
 	fake_host_release(world.host);
 	world_wait_answer();
 	ck_assert_int_eq(world.status, 200);
+}
+END_TEST
+
+static char *card_sign(const char *timestamp)
+{
+	uint8_t digest[QG_SHA256_SIZE];
+	struct qg_buf out;
+	qg_buf_init(&out, 128);
+	qg_hmac_sha256(CLIENT_SECRET, strlen(CLIENT_SECRET), timestamp, strlen(timestamp), digest);
+	ck_assert_int_eq(qg_base64_encode(digest, sizeof(digest), &out), QG_OK);
+	return qg_buf_steal(&out);
+}
+
+/* The same of a press: what the card shows is known then. */
+START_TEST(test_click_waits_for_store)
+{
+	QG_AUTO(qg_str_free) char *body = world_press("track1");
+	char now[QG_INT64_SIZE];
+	qg_str_from_int64(world.wall, now);
+	QG_AUTO(qg_str_free) char *sign = card_sign(now);
+	QG_AUTO(qg_str_free) char *time = qg_str_printf("x-ddpaas-signature-timestamp: %s", now);
+	QG_AUTO(qg_str_free) char *proof = qg_str_printf("x-ddpaas-signature: %s", sign);
+	const char *const headers[] = {time, proof, NULL};
+	world.host->hold = true;
+	world_begin("POST", "/cards", headers, body, strlen(body));
+	world_wait(has_message, NULL);
+	world_settle();
+	ck_assert(!world.has_answer);
+	fake_host_release(world.host);
+	world_wait_answer();
+	ck_assert_int_eq(world.status, 200);
+	ck_assert_ptr_nonnull(strstr(world.answered, "click_taken"));
 }
 END_TEST
 
@@ -317,6 +351,7 @@ int main(void)
 	tcase_add_test(tests, test_card_signs);
 	tcase_add_test(tests, test_requests);
 	tcase_add_test(tests, test_answer_waits_for_store);
+	tcase_add_test(tests, test_click_waits_for_store);
 	tcase_add_test(tests, test_not_stored_in_time);
 	tcase_add_loop_test(tests, test_answers, 0, (int)(sizeof(answers) / sizeof(answers[0])));
 	tcase_add_test(tests, test_doors);

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "out.h"
+
 #include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/str.h"
-
-#define HOOK "/hook/xiaoman"
 
 struct world world;
 
@@ -72,20 +72,7 @@ static void platform(void *arg, struct qg_http_exchange *x)
 
 static void front(void *arg, struct qg_http_exchange *x)
 {
-	const char *path = qg_http_path(x);
-	ck_assert(qg_str_starts_with(path, HOOK));
-	world.host->bot.adapter->on_http(&world.host->bot, x, path + strlen(HOOK), false);
-}
-
-static struct qg_http_server *serve(void (*handler)(void *arg, struct qg_http_exchange *x))
-{
-	char error[128];
-	struct qg_http_limits limits;
-	qg_http_limits_init(&limits);
-	struct qg_http_server *server =
-		qg_http_server_create(world.loop, "127.0.0.1:0", &limits, handler, NULL, error);
-	ck_assert_msg(server != NULL, "%s", error);
-	return server;
+	fake_host_take(world.host, x);
 }
 
 /* ---- time ---- */
@@ -155,29 +142,6 @@ void world_wait_asked(size_t count)
 
 /* ---- the bot ---- */
 
-static void changed(void *arg, bool connected, const char *why)
-{
-	*(bool *)arg = connected;
-}
-
-static bool is_set(void *arg)
-{
-	return *(bool *)arg;
-}
-
-static struct qg_redis *connect_redis(const char *url)
-{
-	static bool up;
-	char error[128];
-	struct qg_redis_options set = {
-		.url = url, .scripts = qg_adapter_scripts, .changed = changed, .arg = &up};
-	up = false;
-	struct qg_redis *redis = qg_redis_create(world.loop, &set, error);
-	ck_assert_msg(redis != NULL, "%s", error);
-	fake_host_wait(world.loop, is_set, &up);
-	return redis;
-}
-
 void world_open(const char *more, struct qg_test_redis *redis)
 {
 	world = (struct world){.wall = 1767225600000, .mono = 1000000};
@@ -186,9 +150,9 @@ void world_open(const char *more, struct qg_test_redis *redis)
 	ck_assert_ptr_nonnull(world.loop);
 	world.client = qg_http_client_create(world.loop);
 	ck_assert_ptr_nonnull(world.client);
-	world.platform = serve(platform);
-	world.front = serve(front);
-	world.redis = redis ? connect_redis(qg_test_redis_url(redis)) : NULL;
+	world.platform = fake_host_serve(world.loop, 0, platform, NULL);
+	world.front = fake_host_serve(world.loop, 0, front, NULL);
+	world.redis = redis ? fake_host_redis(world.loop, qg_test_redis_url(redis)) : NULL;
 	const char *address = qg_http_server_address(world.platform);
 	char *options = qg_str_printf("client_id: %s\nclient_secret: %s\napi_base: 'http://%s'\n"
 				      "oapi_base: 'http://%s'\n%s",
@@ -263,7 +227,8 @@ void world_begin(const char *method, const char *path, const char *const *header
 	size_t size)
 {
 	static const struct qg_fetch_host host = {.ended = answered};
-	char *url = qg_str_printf("http://%s" HOOK "%s", qg_http_server_address(world.front), path);
+	char *url = qg_str_printf(
+		"http://%s" FAKE_HOOK "%s", qg_http_server_address(world.front), path);
 	free(world.answered);
 	world.answered = NULL;
 	world.has_answer = false;
@@ -312,4 +277,19 @@ const json_t *world_named(const json_t *list, const char *name)
 	}
 	ck_abort_msg("no vector %s", name);
 	return NULL;
+}
+
+/* A press of the first button of that card, as the platform tells it; yours to free. */
+char *world_press(const char *track)
+{
+	const struct dingtalk_whom whom = {
+		.chat = "cidGroup", .type = QG_CHAT_GROUP, .staff = "manager1"};
+	json_auto_t *wanted = json_pack("[{s:s}]", "text", "好的");
+	json_auto_t *buttons = dingtalk_card_buttons(world_core(), track, &whom, wanted);
+	json_auto_t *content = json_pack("{s:{s:[s], s:{}}}", "cardPrivateData", "actionIds",
+		qg_json_str(json_array_get(buttons, 0), "id", ""), "params");
+	QG_AUTO(qg_str_free) char *text = qg_json_dump(content);
+	json_auto_t *body = json_pack("{s:s, s:s, s:s, s:s}", "outTrackId", track, "userId",
+		"manager1", "spaceId", "cidGroup", "content", text);
+	return qg_json_dump(body);
 }

@@ -67,6 +67,8 @@ int world_request(const char *method, const char *path, const char *const *heade
 void world_begin(const char *method, const char *path, const char *const *headers, const char *body,
 	size_t size);
 void world_wait_answer(void);
+/* A press of the first button of that card, as the platform tells it; yours to free. */
+char *world_press(const char *track);
 /* A file of tests/vectors/dingtalk, parsed. */
 json_t *world_vectors(const char *name);
 /* Of the frames or messages of a file: the one of that name; borrowed. */

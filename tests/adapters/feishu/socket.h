@@ -32,7 +32,7 @@ void sock_close(void);
 struct fake_host *sock_other(const char *secret);
 struct feishu_core *sock_core(void);
 struct feishu_link *sock_link(void);
-/* Moves both clocks by ms, 20 s at a time at the most, and does what is due. */
+/* Moves both clocks by ms, 4 s at a time at the most, and does what is due. */
 void sock_pass(uint64_t ms);
 /* The same in one leap: the machine slept. */
 void sock_sleep(uint64_t ms);

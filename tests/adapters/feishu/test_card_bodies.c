@@ -123,7 +123,10 @@ static const struct {
 } texts[] = {
 	{"**粗** `a` [t](https://a.cn)", "**粗** `a` [t](https://a.cn)"},
 	{"![图](https://a.cn/b.png) 后", "[图](https://a.cn/b.png) 后"},
+	{"!![图](b) 好!", "[图](b) 好!"},
 	{"```\n![a](b)\n```\n![a](b)", "```\n![a](b)\n```\n[a](b)"},
+	{"```\n```c\n![a](b)\n```\n![a](b)", "```\n```c\n![a](b)\n```\n[a](b)"},
+	{"```a```\n![a](b)", "```a```\n[a](b)"},
 	{"<at id=all></at>", "＜at id=all>＜/at>"},
 	{"< AT user_id=\"all\">", "＜ AT user_id=\"all\">"},
 	{"```\n<at id=ou_x></at>\n```", "```\n＜at id=ou_x>＜/at>\n```"},
@@ -157,6 +160,9 @@ START_TEST(test_tables)
 	QG_AUTO(qg_str_free)
 	char *last = feishu_card_text(TABLE "\n" TABLE "\n" TABLE "\n|x|\n|-|", 0);
 	ck_assert_str_eq(last, TABLE "\n" TABLE "\n" TABLE "\n```\n|x|\n|-|\n```\n");
+	QG_AUTO(qg_str_free)
+	char *quoted = feishu_card_text(TABLE "\n" TABLE "\n" TABLE "\n> |x|\n> |-|", 0);
+	ck_assert_str_eq(quoted, TABLE "\n" TABLE "\n" TABLE "\n```\n> |x|\n> |-|\n```\n");
 }
 END_TEST
 
@@ -173,6 +179,9 @@ START_TEST(test_summary)
 	ck_assert_str_eq(one, "早上 好");
 	QG_AUTO(qg_str_free) char *none = feishu_card_summary("\n---\n", "小满");
 	ck_assert_str_eq(none, "小满");
+	/* the marks that fall out of it leave no tag behind */
+	QG_AUTO(qg_str_free) char *tag = feishu_card_summary("好 <*at id=all>* @*_all", "x");
+	ck_assert_str_eq(tag, "好 ＜at id=all> ＠_all");
 }
 END_TEST
 

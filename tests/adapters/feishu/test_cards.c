@@ -251,6 +251,7 @@ START_TEST(test_make_refused)
 	deck_wait_asked(1);
 	deck_settle();
 	answer_now("一二");
+	deck_settle();
 	ck_assert_uint_eq(deck.world.asked_count, 2);
 	ck_assert_str_eq(qg_json_str(deck_asked(1, "POST", DECK_SEND), "msg_type", ""), "post");
 	const struct feishu_cards *cards = deck_core()->cards;

@@ -105,13 +105,18 @@ static void press_raw(const char *event)
 	feishu_click(deck_core(), &envelope, qg_clock_mono_us(), taken, NULL);
 }
 
-static void press(const char *user, const json_t *value)
+static void press_in(const char *chat, const char *user, const json_t *value)
 {
 	json_auto_t *event = json_pack("{s:{s:s}, s:{s:O, s:s}, s:{s:s, s:s}}", "operator",
 		"open_id", user, "action", "value", value, "tag", "button", "context",
-		"open_message_id", MESSAGE, "open_chat_id", DECK_GROUP);
+		"open_message_id", MESSAGE, "open_chat_id", chat);
 	QG_AUTO(qg_str_free) char *text = qg_json_dump(event);
 	press_raw(text);
+}
+
+static void press(const char *user, const json_t *value)
+{
+	press_in(DECK_GROUP, user, value);
 }
 
 static bool is_heard(void *arg)
@@ -237,6 +242,31 @@ START_TEST(test_other_person)
 		ck_assert_int_eq(deck.world.host->messages[0]->chat_type, QG_CHAT_DIRECT);
 		deck_wait_asked(2);
 	}
+}
+END_TEST
+
+/* Whoever forwards a card takes its buttons along: they count in their own chat alone, or no group would be safe from what
+ * was answered in a direct one. */
+START_TEST(test_forwarded)
+{
+	show_inline(_i == 0 ? QG_CHAT_GROUP : QG_CHAT_DIRECT);
+	press_in("oc_another", DECK_PERSON, value_of(0));
+	assert_toast("warning", "click_late");
+	ck_assert_uint_eq(deck.world.host->message_count, 0);
+}
+END_TEST
+
+/* What is sent to a person by his own id is his, for the chat it lands in is not known before. */
+START_TEST(test_to_a_person)
+{
+	struct qg_reply reply = {
+		.id = (char *)DECK_REPLY, .chat_type = QG_CHAT_DIRECT, .chat = (char *)DECK_PERSON};
+	json_auto_t *value = feishu_button_value(deck_core(), &reply, "好");
+	press_in("oc_another", "ou_somebody", value);
+	assert_toast("warning", "click_other");
+	press_in("oc_direct", DECK_PERSON, value);
+	assert_toast("success", "click_taken好");
+	ck_assert_uint_eq(deck.world.host->message_count, 1);
 }
 END_TEST
 
@@ -389,6 +419,8 @@ int main(void)
 	tcase_add_test(tcase, test_in_use);
 	tcase_add_test(tcase, test_twice);
 	tcase_add_loop_test(tcase, test_other_person, 0, 2);
+	tcase_add_loop_test(tcase, test_forwarded, 0, 2);
+	tcase_add_test(tcase, test_to_a_person);
 	tcase_add_test(tcase, test_late);
 	tcase_add_test(tcase, test_forged);
 	tcase_add_loop_test(tcase, test_broken, 0, sizeof(broken) / sizeof(broken[0]));

@@ -176,7 +176,7 @@ static const struct {
 	{"post-locale-wrapped", "周报\n进度如下："},
 	{"image-p2p", ""},
 	{"interactive-group", "T\nbody [link](https://example.com)[OK]\n---\nfoot"},
-	{"sticker-p2p", "[表情]"},
+	{"sticker-p2p", ""},
 	{"merge-forward-p2p", ""},
 	{"unknown-type", ""},
 	{"content-not-json", ""},
@@ -208,6 +208,7 @@ static const struct {
 	{"post-group", 1, "video", "file_v3_00ab_73e9b087-5567-f77a-a738-0006a6a79a2g", NULL},
 	{"merge-forward-p2p", 0, "forward", "om_x10057d7febf913511638548c3809e56", NULL},
 	{"unknown-type", 0, "hologram", "", NULL},
+	{"sticker-p2p", 0, "sticker", "", NULL},
 	{"content-not-json", 0, "text", "", NULL},
 };
 
@@ -282,7 +283,6 @@ static struct qg_message *read_made(const char *type, const char *content, const
 static const struct {
 	const char *type, *content, *text;
 } kinds[] = {
-	{"folder", "{\"file_key\":\"f\",\"file_name\":\"资料\"}", "[文件夹：资料]"},
 	{"share_chat", "{\"chat_id\":\"oc_secret\"}", "[群名片]"},
 	{"share_user", "{\"user_id\":\"ou_secret\"}", "[个人名片]"},
 	{"location", "{\"name\":\"一号楼\",\"longitude\":\"121.4\",\"latitude\":\"31.2\"}",
@@ -333,6 +333,20 @@ START_TEST(test_kinds)
 }
 END_TEST
 
+/* By itself, that is: a quote of it is told. */
+START_TEST(test_what_asks_nothing)
+{
+	static const char *const types[] = {"sticker", "folder"};
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct qg_message *message =
+			read_made(types[i], "{\"file_key\":\"f\",\"file_name\":\"资料\"}", "[]");
+		ck_assert_str_eq(message->text, "");
+		check_member(json_array_get(message->attachments, 0), "type", types[i]);
+		qg_message_destroy(message);
+	}
+}
+END_TEST
+
 #define OWN_MENTION "{\"key\":\"@_user_1\",\"id\":{\"open_id\":\"" OWN "\"},\"name\":\"小助手\"}"
 
 START_TEST(test_whole_placeholders)
@@ -374,6 +388,24 @@ END_TEST
 
 /* Whatever a text grows to by the names in it, what comes out is bounded and says that it was cut. */
 /* However many are named before it. */
+/* No tree is made of what no client sends: it is named, and that is all. */
+START_TEST(test_giant_card)
+{
+	QG_AUTO(qg_buf_finish) struct qg_buf card;
+	qg_buf_init(&card, FEISHU_BODY_MAX);
+	qg_buf_add_str(&card, "{\"title\":\"T\",\"elements\":[");
+	while (card.size < 200 * 1024) {
+		qg_buf_add_str(&card, "{},");
+	}
+	qg_buf_add_str(&card, "{}]}");
+	struct qg_message *message = read_made("interactive", card.data, "[]");
+	ck_assert_str_eq(message->text, "");
+	ck_assert_str_eq(
+		qg_json_str(json_array_get(message->attachments, 0), "type", ""), "interactive");
+	qg_message_destroy(message);
+}
+END_TEST
+
 START_TEST(test_mention_among_many)
 {
 	struct qg_buf mentions;
@@ -489,12 +521,14 @@ int main(void)
 	tcase_add_test(tests, test_all);
 	tcase_add_test(tests, test_files);
 	tcase_add_loop_test(tests, test_kinds, 0, sizeof(kinds) / sizeof(kinds[0]));
+	tcase_add_test(tests, test_what_asks_nothing);
 	tcase_add_loop_test(tests, test_texts, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_loop_test(
 		tests, test_attachments, 0, sizeof(attachments) / sizeof(attachments[0]));
 	tcase_add_test(tests, test_type_that_is_none);
 	tcase_add_test(tests, test_whole_placeholders);
 	tcase_add_test(tests, test_others_are_not_me);
+	tcase_add_test(tests, test_giant_card);
 	tcase_add_test(tests, test_mention_among_many);
 	tcase_add_test(tests, test_long_text);
 	tcase_add_test(tests, test_many_attachments);

@@ -206,6 +206,21 @@ START_TEST(test_sleep)
 }
 END_TEST
 
+/* A short one, too: the answer to a ping lies in the socket, unread. */
+START_TEST(test_nap)
+{
+	sock_up();
+	sock_pass(1000);
+	sock_sleep(26000);
+	ck_assert_uint_eq(peer.alive, 1);
+	ck_assert_uint_eq(sock_pings(), 2);
+	sock_pass(24000);
+	ck_assert_uint_eq(peer.alive, 1);
+	sock_pass(1000);
+	ck_assert_uint_eq(peer.alive, 0);
+}
+END_TEST
+
 /* It looks often enough to notice a sleep, however rarely it pings. */
 START_TEST(test_looks)
 {
@@ -379,6 +394,7 @@ int main(void)
 	tcase_add_test(tests, test_silence_between_pings);
 	tcase_add_test(tests, test_full_wire);
 	tcase_add_test(tests, test_sleep);
+	tcase_add_test(tests, test_nap);
 	tcase_add_test(tests, test_looks);
 	tcase_add_test(tests, test_new_address_each_time);
 	tcase_add_test(tests, test_backoff);

@@ -11,6 +11,7 @@
 #include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/str.h"
+#include "quota.h"
 
 #define MESSAGE "om_x1000a47e02ec0e75b0aeaf883987617"
 #define PATH "/open-apis/im/v1/messages/" MESSAGE "/reactions"
@@ -66,15 +67,29 @@ static void begin(void)
 	feishu_react_begin(world_core(&world), MESSAGE);
 }
 
-static int64_t open_rows(void)
+/* Rows are the account's: any bot of the app finds them. Borrowed until the next call. */
+static const char *row_key(const char *name)
+{
+	static char key[128];
+	snprintf(key, sizeof(key), "%s%s", qg_quota_prefix(world_core(&world)->account->quota),
+		name);
+	return key;
+}
+
+static int64_t count_of(const char *command, const char *key)
 {
 	char error[128];
-	const char *argv[] = {"ZCARD", "qg:{7}:fo:xiaoman"};
+	const char *argv[] = {command, key};
 	struct qg_redis_reply *reply = qg_redis_ask(qg_test_redis_url(redis), error, 2, argv, NULL);
 	ck_assert_msg(reply != NULL, "%s", error);
 	int64_t n = reply->integer;
 	qg_redis_reply_free(reply);
 	return n;
+}
+
+static int64_t open_rows(void)
+{
+	return count_of("ZCARD", row_key("fo"));
 }
 
 START_TEST(test_put_and_taken)
@@ -95,6 +110,34 @@ START_TEST(test_put_and_taken)
 	feishu_react_end(world_core(&world), MESSAGE); /* the reply came again */
 	wait_quiet();
 	ck_assert_uint_eq(world.asked_count, 2);
+}
+END_TEST
+
+/* What is answered within a moment has none, and nobody is asked about it; what comes next has one. */
+START_TEST(test_spared)
+{
+	feishu_react_begin(world_core(&world), "om_quick");
+	begin();
+	feishu_react_end(world_core(&world), "om_quick");
+	wait_quiet();
+	ck_assert_uint_eq(world.asked_count, 1);
+	check_asked(0, "POST", PATH);
+	ck_assert_int_eq(count_of("EXISTS", row_key("fr:om_quick")), 0);
+}
+END_TEST
+
+/* Nor what is on its way to be answered by then, however long the platform takes. */
+START_TEST(test_held)
+{
+	feishu_react_begin(world_core(&world), "om_quick");
+	feishu_react_hold(world_core(&world), "om_quick");
+	begin();
+	wait_asked(1);
+	check_asked(0, "POST", PATH);
+	feishu_react_end(world_core(&world), "om_quick");
+	wait_quiet();
+	ck_assert_uint_eq(world.asked_count, 1);
+	ck_assert_int_eq(count_of("EXISTS", row_key("fr:om_quick")), 0);
 }
 END_TEST
 
@@ -159,10 +202,10 @@ START_TEST(test_crash)
 {
 	char now[24];
 	snprintf(now, sizeof(now), "%lld", (long long)(qg_clock_wall() / 1000));
-	qg_test_redis_do(redis, "HSET", "qg:{7}:fr:xiaoman:om_ended", "r", "r1", "e", "1", NULL);
-	qg_test_redis_do(redis, "HSET", "qg:{7}:fr:xiaoman:om_waits", "r", "r2", NULL);
-	qg_test_redis_do(redis, "ZADD", "qg:{7}:fo:xiaoman", now, "om_ended r1", now, "om_waits r2",
-		"1", "om_old r3", NULL);
+	qg_test_redis_do(redis, "HSET", row_key("fr:om_ended"), "r", "r1", "e", "1", NULL);
+	qg_test_redis_do(redis, "HSET", row_key("fr:om_waits"), "r", "r2", NULL);
+	qg_test_redis_do(redis, "ZADD", row_key("fo"), now, "om_ended r1", now, "om_waits r2", "1",
+		"om_old r3", NULL);
 	feishu_react_recover(world_core(&world));
 	wait_asked(2);
 	check_asked(0, "DELETE", "/open-apis/im/v1/messages/om_old/reactions/r3");
@@ -265,6 +308,8 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 30);
 	tcase_add_test(tests, test_put_and_taken);
+	tcase_add_test(tests, test_spared);
+	tcase_add_test(tests, test_held);
 	tcase_add_test(tests, test_late);
 	tcase_add_test(tests, test_end_first);
 	tcase_add_test(tests, test_tries_again);

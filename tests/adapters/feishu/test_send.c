@@ -490,8 +490,18 @@ static const struct {
 	{"<at user_id=\"all\">所有人</at>", "＜at user_id=\"all\">所有人＜/at>"},
 	{"<AT id=all></AT>", "＜AT id=all>＜/AT>"},
 	{"< at id=ou_1>", "＜ at id=ou_1>"},
+	{"<\x06\x7f"
+	 "at id=ou_1>",
+		"＜\x06\x7f"
+		"at id=ou_1>"},
 	{"<<at\tid=all>", "<＜at\tid=all>"},
 	{"<at", "＜at"},
+	{"<at\u00a0user_id=\"all\">", "＜at\u00a0user_id=\"all\">"},
+	{"<at\u3000id=all>", "＜at\u3000id=all>"},
+	{"&lt;at id=all&gt; &LTat&gt; a&lt;b", "＆lt;at id=all&gt; ＆LTat&gt; a&lt;b"},
+	{"&#60;at &#060at &#x3c;/at &#X003C; person",
+		"＆#60;at ＆#060at ＆#x3c;/at ＆#X003C; person"},
+	{"&#61;at &#;at &#x;at &# 60;at &#-196;at &", "&#61;at &#;at &#x;at &# 60;at &#-196;at &"},
 	{"<attr> <b>a</b> 1<2", "<attr> <b>a</b> 1<2"},
 	{"@all @ALL，@_all @_user_1 @所有人", "＠all ＠ALL，＠_all ＠_user_1 ＠所有人"},
 	{"@all各位", "＠all各位"},

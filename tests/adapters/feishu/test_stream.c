@@ -291,8 +291,10 @@ START_TEST(test_negative)
 		if (json_is_boolean(deliver)) {
 			bool delivered = sock.host->message_count > before;
 			ck_assert_msg(delivered == json_is_true(deliver), "%s", id);
-			/* what was not taken is not acknowledged */
-			ck_assert_msg(peer.count == (delivered ? 1 : 0), "%s", id);
+			/* an event that cannot be read would be the same another time; what is no event needs no ack */
+			bool is_settled = delivered || strcmp(id, "ws-neg/payload-not-json") == 0 ||
+					  strcmp(id, "ws-neg/no-payload") == 0;
+			ck_assert_msg(peer.count == (is_settled ? 1 : 0), "%s", id);
 		}
 		seen++;
 	}

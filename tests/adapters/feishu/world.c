@@ -10,7 +10,6 @@
 #include "qg/json.h"
 #include "qg/str.h"
 
-#define HOOK "/hook/xiaoman"
 #define SENT                                                                                       \
 	"{\"code\":0,\"msg\":\"success\",\"data\":{\"message_id\":\"om_new\",\"card_id\":"         \
 	"\"7500034761341082566\"}}"
@@ -110,44 +109,7 @@ void world_answer_file(struct world *world, const char *disposition, const char 
 static void front(void *arg, struct qg_http_exchange *x)
 {
 	struct world *world = arg;
-	const char *path = qg_http_path(x);
-	ck_assert(qg_str_starts_with(path, HOOK));
-	world->host->bot.adapter->on_http(&world->host->bot, x, path + strlen(HOOK), false);
-}
-
-static struct qg_http_server *serve(
-	struct world *world, void (*handler)(void *arg, struct qg_http_exchange *x))
-{
-	char error[128];
-	struct qg_http_limits limits;
-	qg_http_limits_init(&limits);
-	struct qg_http_server *server =
-		qg_http_server_create(world->loop, "127.0.0.1:0", &limits, handler, world, error);
-	ck_assert_msg(server != NULL, "%s", error);
-	return server;
-}
-
-static void changed(void *arg, bool connected, const char *why)
-{
-	*(bool *)arg = connected;
-}
-
-static bool is_set(void *arg)
-{
-	return *(bool *)arg;
-}
-
-static struct qg_redis *connect_redis(struct qg_loop *loop, const char *url)
-{
-	static bool up;
-	char error[128];
-	struct qg_redis_options set = {
-		.url = url, .scripts = qg_adapter_scripts, .changed = changed, .arg = &up};
-	up = false;
-	struct qg_redis *redis = qg_redis_create(loop, &set, error);
-	ck_assert_msg(redis != NULL, "%s", error);
-	fake_host_wait(loop, is_set, &up);
-	return redis;
+	fake_host_take(world->host, x);
 }
 
 void world_open(struct world *world, const char *more)
@@ -159,11 +121,11 @@ void world_open_with(struct world *world, const char *more, const char *redis_ur
 {
 	*world = (struct world){.loop = qg_loop_create(1)};
 	ck_assert_ptr_nonnull(world->loop);
-	world->redis = redis_url ? connect_redis(world->loop, redis_url) : NULL;
+	world->redis = redis_url ? fake_host_redis(world->loop, redis_url) : NULL;
 	world->client = qg_http_client_create(world->loop);
 	ck_assert_ptr_nonnull(world->client);
-	world->front = serve(world, front);
-	world->platform = serve(world, platform);
+	world->front = fake_host_serve(world->loop, 0, front, world);
+	world->platform = fake_host_serve(world->loop, 0, platform, world);
 	char options[1024];
 	bool has_id = strstr(more, "app_id:") != NULL;
 	bool has_transport = strstr(more, "transport:") != NULL;
@@ -234,7 +196,7 @@ void world_begin_post(struct world *world, const char *method, const char *const
 {
 	static const struct qg_fetch_host host = {.ended = answered};
 	char url[128];
-	snprintf(url, sizeof(url), "http://%s" HOOK, qg_http_server_address(world->front));
+	snprintf(url, sizeof(url), "http://%s" FAKE_HOOK, qg_http_server_address(world->front));
 	free(world->answered);
 	world->answered = NULL;
 	world->posted = false;

@@ -11,7 +11,6 @@
 #include "qg/str.h"
 #include "wxcrypt.h"
 
-#define HOOK "/hook/xiaoman"
 #define FILE_MAX ((size_t)1 << 20)
 
 /* ---- the platform's API and its store ---- */
@@ -51,44 +50,7 @@ static void platform(void *arg, struct qg_http_exchange *x)
 static void front(void *arg, struct qg_http_exchange *x)
 {
 	struct hook_world *world = arg;
-	const char *path = qg_http_path(x);
-	ck_assert(qg_str_starts_with(path, HOOK));
-	world->host->bot.adapter->on_http(&world->host->bot, x, path + strlen(HOOK), false);
-}
-
-static struct qg_http_server *serve(
-	struct hook_world *world, void (*handler)(void *arg, struct qg_http_exchange *x))
-{
-	char error[128];
-	struct qg_http_limits limits;
-	qg_http_limits_init(&limits);
-	struct qg_http_server *server =
-		qg_http_server_create(world->loop, "127.0.0.1:0", &limits, handler, world, error);
-	ck_assert_msg(server != NULL, "%s", error);
-	return server;
-}
-
-static void changed(void *arg, bool connected, const char *why)
-{
-	*(bool *)arg = connected;
-}
-
-static bool is_set(void *arg)
-{
-	return *(bool *)arg;
-}
-
-static struct qg_redis *connect_redis(struct qg_loop *loop, const char *url)
-{
-	static bool up;
-	char error[128];
-	struct qg_redis_options set = {
-		.url = url, .scripts = qg_adapter_scripts, .changed = changed, .arg = &up};
-	up = false;
-	struct qg_redis *redis = qg_redis_create(loop, &set, error);
-	ck_assert_msg(redis != NULL, "%s", error);
-	fake_host_wait(loop, is_set, &up);
-	return redis;
+	fake_host_take(world->host, x);
 }
 
 /* "%API%" becomes the platform's address. */
@@ -103,11 +65,11 @@ void hook_world_open(struct hook_world *world, const char *options, struct qg_te
 {
 	*world = (struct hook_world){.loop = qg_loop_create(1)};
 	ck_assert_ptr_nonnull(world->loop);
-	world->redis = redis ? connect_redis(world->loop, qg_test_redis_url(redis)) : NULL;
+	world->redis = redis ? fake_host_redis(world->loop, qg_test_redis_url(redis)) : NULL;
 	world->client = qg_http_client_create(world->loop);
 	ck_assert_ptr_nonnull(world->client);
-	world->front = serve(world, front);
-	world->platform = serve(world, platform);
+	world->front = fake_host_serve(world->loop, 0, front, world);
+	world->platform = fake_host_serve(world->loop, 0, platform, world);
 	char *text = fill(options, qg_http_server_address(world->platform));
 	world->host = fake_host_create_with(world->loop, qg_adapter_find("wecom"), text,
 		world->redis, redis ? qg_test_redis_url(redis) : NULL, world->client);
@@ -155,8 +117,8 @@ void hook_world_begin(struct hook_world *world, const char *method, const char *
 	const char *type, const char *body, size_t size)
 {
 	static const struct qg_fetch_host host = {.ended = answered};
-	char *url =
-		qg_str_printf("http://%s" HOOK "%s", qg_http_server_address(world->front), path);
+	char *url = qg_str_printf(
+		"http://%s" FAKE_HOOK "%s", qg_http_server_address(world->front), path);
 	char *header = qg_str_printf("Content-Type: %s", type ? type : "application/json");
 	const char *headers[] = {header, NULL};
 	free(world->answered);

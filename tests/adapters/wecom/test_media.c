@@ -159,6 +159,7 @@ static const struct {
 	{"attachment; filename=\"x.pdf\"; filename*=UTF-8''%E6%8A%A5%E8%A1%A8.xlsx", "报表.xlsx"},
 	{"attachment; FILENAME=%E6%8A%A5.csv", "报.csv"},
 	{"attachment; filename=\"../../etc/passwd\"", "passwd"},
+	{"attachment; filename=\"..%2f..\\etc\\passwd%0d%0a\"", "passwd "},
 	{"attachment; filename=\"100%.txt\"", "100%.txt"},
 	{"attachment", "before"},
 	{"attachment; filename=\"\"", "before"},
