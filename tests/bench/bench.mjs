@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { breakdown } from './breakdown.mjs';
 import { cycle } from './cycle.mjs';
 import { dingtalk } from './dingtalk.mjs';
+import { feishu } from './feishu.mjs';
 import { ingest } from './ingest.mjs';
 import { memory } from './memory.mjs';
 import { start } from './start.mjs';
@@ -19,7 +20,7 @@ import { turns } from './turns.mjs';
 import { webhook } from './webhook.mjs';
 import { wecom } from './wecom.mjs';
 
-const all = { start, webhook, cycle, wecom, dingtalk, ingest, turns, stream, streams, memory, breakdown };
+const all = { start, webhook, cycle, wecom, dingtalk, feishu, ingest, turns, stream, streams, memory, breakdown };
 const wanted = (process.env.BENCH ?? '').split(/[\s,]+/).filter(Boolean);
 const out = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../out/bench');
 const scale = Number(process.env.BENCH_SCALE ?? 1);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the benchmarks and prints one table: sh tests/bench/run.sh [QUNGONG_BIN]
 # Without a binary it builds one with buildtype=release (debug information does not change the code, the breakdown reads
-# it). $BENCH: only these of start webhook cycle wecom dingtalk ingest turns stream streams memory breakdown; $BENCH_SCALE: 0.1 for a tenth of the messages.
+# it). $BENCH: only these of start webhook cycle wecom dingtalk feishu ingest turns stream streams memory breakdown; $BENCH_SCALE: 0.1 for a tenth of the messages.
 # The table is also kept in tests/out/bench/table.md.
 set -eu
 # the bundle of certificates it names would be read once more by each library

@@ -240,7 +240,10 @@ flow('buttons: pressed once it is answered; again, late, by somebody else, and b
 	await people.inChat(people.direct(), before + 1);
 	await people.bubbles(people.direct());
 	for (let i = 0; i < 2; i++) {
-		assert.equal((await press(button)).late, false);
+		const again = await press(button);
+		assert.equal(again.late, false);
+		assert.match(notice(again), /已经有人选过/);
+		assert.ok(!again.response.cardData, 'the card stays as it is');
 	}
 	moveClock(rig, 3 * 60 * MINUTE);
 	await delay(100);
@@ -249,6 +252,32 @@ flow('buttons: pressed once it is answered; again, late, by somebody else, and b
 	assert.match(await people.ask('几点开门', { chat: null }), /11:00/);
 	assert.equal(count(), before + 2, 'answered once');
 	assert.equal(platform.lateClicks, 0);
+	nothingWrong(platform, assert);
+});
+
+// What the presser alone reads.
+const notice = ({ response }) => response?.userPrivateData?.cardParamMap.notice ?? '';
+
+flow('buttons: a second press that another process hears is known as one', { script: BUTTONS, ms: 60_000 }, async (rig) => {
+	const platform = await dingtalk(rig);
+	rig.writeConfig({ bots: [cardBot(platform)], models: {} });
+	const server = await rig.start('all');
+	const people = new People(platform);
+	await people.untilUp();
+	const { bubble, buttons: [button] } = await withButtons(people);
+	const press = () => platform.click(bubble, button.id, { params: { id: button.id } });
+	const before = platform.view.in(people.direct()).length;
+	const first = await press();
+	assert.ok(first.response.cardData, 'for all');
+	await people.inChat(people.direct(), before + 1);
+	await server.kill();
+	await server.start();
+	await people.untilUp();
+	const again = await press();
+	assert.equal(again.late, false);
+	assert.match(notice(again), /已经有人选过/);
+	assert.match(await people.ask('几点开门', { chat: null }), /11:00/);
+	assert.equal(platform.view.in(people.direct()).length, before + 2, 'answered once');
 	nothingWrong(platform, assert);
 });
 
@@ -292,5 +321,6 @@ flow('Redis away: a press is answered in time', { script: BUTTONS, ms: 60_000 },
 	const one = await platform.click(found.bubble, found.buttons[0].id, { params: { id: found.buttons[0].id } });
 	process.kill(pid, 'SIGCONT');
 	assert.equal(one.late, false);
+	assert.match(notice(one), /再按一次/);
 });
 

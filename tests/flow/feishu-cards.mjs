@@ -32,7 +32,8 @@ async function two(rig, options = {}) {
 // A card that grows and is not finished.
 async function growing(people, { text = '@bot 慢慢说', least = 2 } = {}) {
 	const id = await people.say(text);
-	return until(() => people.answers(id).find((one) => one.card?.streaming && one.card.ops.filter((op) => op.kind === 'content').length >= least), 15_000,
+	return until(() => people.answers(id).find((one) => one.card?.streaming &&
+		one.card.ops.filter((op) => op.kind === 'content').length >= least), 15_000,
 		() => `a card that grows: ${JSON.stringify(people.answers(id).map((one) => [one.msg_type, one.texts]))}`);
 }
 
@@ -150,11 +151,13 @@ flow('the token ends in mid-stream, refused with 400 and with 200: the card goes
 	await nothingWrong(platform, assert);
 });
 
-flow('ten minutes are over while the model speaks: the card is opened again, or put whole, without a storm', { script: LONG, ms: 90_000 }, async (rig) => {
+flow('ten minutes are over while the model speaks: the card is opened again, or put whole, without a storm', { script: LONG, ms: 90_000 },
+	async (rig) => {
 	const { platform, people } = await world(rig);
 	const message = await growing(people, { text: '@bot 都念一遍' });
 	moveClock(rig, 11 * MINUTE);
-	await until(() => message.card.ops.some((op) => op.code === 200850) || message.card.ops.some((op) => op.kind !== 'content'), 15_000, 'it to be noticed');
+	await until(() => message.card.ops.some((op) => op.code === 200850) || message.card.ops.some((op) => op.kind !== 'content'), 15_000,
+		'it to be noticed');
 	moveClock(rig, 22 * MINUTE);
 	await whole(people, '第39句', 60_000);
 	for (let i = 0; i < 40; i++) {
@@ -167,9 +170,12 @@ flow('ten minutes are over while the model speaks: the card is opened again, or 
 });
 
 for (const [what, fault] of Object.entries({
-	'its form is refused': { path: /cardkit\/v1\/cards$/, code: 230099, msg: 'Failed to create card content, ext=ErrCode: 200861; ErrMsg: unsupported tag; ' },
-	'the scope is missing': { path: /cardkit\/v1\/cards$/, code: 99991672, msg: 'Access denied. One of the following scopes is required: [cardkit:card:write]' },
-	'no card may be sent here': { path: /\/reply$/, code: 230099, msg: 'Failed to create card content, ext=ErrCode: 11310; ErrMsg: card table number over limit; ',
+	'its form is refused': { path: /cardkit\/v1\/cards$/, code: 230099,
+		msg: 'Failed to create card content, ext=ErrCode: 200861; ErrMsg: unsupported tag; ' },
+	'the scope is missing': { path: /cardkit\/v1\/cards$/, code: 99991672,
+		msg: 'Access denied. One of the following scopes is required: [cardkit:card:write]' },
+	'no card may be sent here': { path: /\/reply$/, code: 230099,
+		msg: 'Failed to create card content, ext=ErrCode: 11310; ErrMsg: card table number over limit; ',
 		when: (call) => call.body?.msg_type === 'interactive' },
 	'cards are not for this chat': { path: /\/reply$/, code: 230054, when: (call) => call.body?.msg_type === 'interactive' },
 })) {
@@ -216,7 +222,8 @@ flow('single calls of a card fail: it heals, and ends whole', { script: SLOW, ms
 		const chat_id = `oc_${i}`;
 		await people.say('@bot 慢慢说', { chat_id });
 		await people.lands(chat_id, TEXT, 30_000);
-		await until(() => platform.cards.unfinished().length === 0, 15_000, () => `the card to end (${what}): ${JSON.stringify(ops(platform.in(chat_id)[0]))}`);
+		await until(() => platform.cards.unfinished().length === 0, 15_000,
+			() => `the card to end (${what}): ${JSON.stringify(ops(platform.in(chat_id)[0]))}`);
 		assert.equal(people.times(chat_id, TEXT), 1, what);
 		rig.note(`${what}: ${JSON.stringify(platform.in(chat_id).map((one) => one.card && ops(one)))}`);
 		platform.faults.length = 0;
@@ -239,7 +246,8 @@ for (const code of [200740, 200750, 300311]) {
 
 const table = (n) => `| 品名${n} | 数量 |\n|---|---|\n| 五花肉 | ${n} |\n`;
 flow('six tables, code and lists: within the limit, nothing is lost, nothing is refused', {
-	script: [{ match: '*', text: `看库存：\n\n${[1, 2, 3, 4, 5, 6].map(table).join('\n')}\n\`\`\`c\nint x = 1;\n\`\`\`\n- 一\n- 二\n\n完。`, chunks: 8, delay_ms: 150 }],
+	script: [{ match: '*', text: `看库存：\n\n${[1, 2, 3, 4, 5, 6].map(table).join('\n')}\n\`\`\`c\nint x = 1;\n\`\`\`\n- 一\n- 二\n\n完。`,
+		chunks: 8, delay_ms: 150 }],
 }, async (rig) => {
 	const { platform, people } = await world(rig);
 	await people.say('@bot 请列一下');

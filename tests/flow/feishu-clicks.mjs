@@ -11,7 +11,8 @@ async function world(rig, transport = 'websocket') {
 	rig.writeConfig({ bots: [(hooks ? webhookBot : feishuBot)(platform)], models: {} });
 	const server = await rig.start('all');
 	const people = hooks ? new HookPeople(rig, platform, [server]) : new People(platform);
-	return { platform, server, people, press: (message, button, more = {}) => platform.click(message, button, { ...(hooks ? { url: people.url() } : {}), ...more }) };
+	return { platform, server, people,
+		press: (message, button, more = {}) => platform.click(message, button, { ...(hooks ? { url: people.url() } : {}), ...more }) };
 }
 
 // A card with buttons, however it came about: help, a question nobody can answer, one that is unclear.

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { flow } from './rig.mjs';
+import { flow, until } from './rig.mjs';
 import { Typed, answers, skip } from './terminal.mjs';
 import { APP, People, SCRIPTED, feishu, feishuBot, webhookBot } from './feishu.mjs';
 
@@ -155,6 +155,12 @@ flow('doctor: what keeps an app from working, each with its page', { ms: 120_000
 		await says(`info ${code}`, words);
 		platform.faults.length = 0;
 	}
+	// Of the token: each refusal has its own advice, whole, and none blames the network.
+	for (const [code, words] of [[10003, /凭证与基础信息[^\n]*are refused \(token: code 10003/], [10014, /没有这个应用，或应用停用了[^\n]*应用管理/], [99991401, /白名单/]]) {
+		platform.fault({ path: /tenant_access_token/, code, times: 3, status: 200 });
+		await says(`token ${code}`, words);
+		platform.faults.length = 0;
+	}
 	platform.fault({ path: '/open-apis/application/v6/scopes', status: 404, body: 'not found' });
 	const unknown = await doctor(rig, feishuBot(platform));
 	assert.equal(unknown.code, 0, `a deployment that does not tell scopes is no worse for it: ${unknown.text}`);
@@ -178,4 +184,30 @@ flow('doctor: a webhook, and a bot beside a server that runs', { ms: 120_000 }, 
 	assert.match(beside.out, /长连接正常/);
 	assert.match(beside.out, /还缺权限 im:message\.p2p_msg:readonly/, 'both are looked at');
 	assert.equal(platform.link.connections.length, 1, 'the link stays as it was');
+});
+
+flow('doctor: a month that is nearly used up, and used up', { ms: 120_000 }, async (rig) => {
+	const platform = await feishu(rig);
+	const config = { bots: [feishuBot(platform, { monthly_calls: 10 })], models: SCRIPTED };
+	rig.writeConfig(config);
+	const server = await rig.start('all');
+	const people = new People(platform);
+	const says = async (words) => {
+		rig.writeConfig({ ...config, admin_listen: `127.0.0.1:${server.ports[1]}` });
+		return until(async () => words.exec((await rig.verb(['doctor'], { ms: 40_000 })).out), 20_000, () => `${words}`);
+	};
+	const used = () => server.metric('feishu_month_used', { kind: 'calls' });
+	const use = async (count) => {
+		while ((await used()) < count) {
+			const before = await used();
+			await people.ask('@bot 几点开门');
+			await until(async () => (await used()) > before, 5000, 'it to be counted');
+		}
+	};
+	await use(1);
+	assert.doesNotMatch((await rig.verb(['doctor'], { ms: 40_000 })).out, /本月的接口调用/);
+	await use(8);
+	await says(/warn {2}bot xiaoman {2}本月的接口调用[^\n]*快用完了/);
+	await use(10);
+	await says(/fail {2}bot xiaoman {2}本月的接口调用[^\n]*用完了/);
 });

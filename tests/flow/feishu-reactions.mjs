@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { flow, until } from './rig.mjs';
 import { GROUP, People, feishu, feishuBot, nothingWrong, scripted } from './feishu.mjs';
 
-const SLOW = [{ match: '慢', text: '包间还有一间。', chunks: 8, delay_ms: 300 }, { match: '*', text: '好的，收到。' }];
+const SLOW = [{ match: '慢', text: '包间还有一间。', chunks: 8, delay_ms: 300 }, { match: '稍等', text: '请稍等，马上。', chunks: 3, delay_ms: 400 },
+	{ match: '*', text: '好的，收到。' }];
 
 async function world(rig, more = {}) {
 	const platform = await feishu(rig, more);
@@ -28,7 +29,7 @@ flow('put on at once, once, and taken away behind the answer', { script: SLOW },
 	await gone(platform, said.message_id);
 	assert.equal(on(platform, said.message_id).length, 1);
 	const unasked = await people.say('几点开门');
-	await people.ask('@bot 还在吗');
+	await people.ask('@bot 请稍等');
 	assert.equal(on(platform, unasked).length, 0, 'none on what is not for the bot');
 	await nothingWrong(platform, assert);
 });
@@ -50,7 +51,7 @@ flow('several messages in one turn: each reaction goes', { script: SLOW }, async
 flow('the answer is faster than the call that puts it on: it is taken away as soon as it is there', { script: SLOW }, async (rig) => {
 	const { platform, people } = await world(rig);
 	platform.fault({ method: 'POST', path: /reactions$/, delay: 3000 });
-	const id = await people.say('@bot 还在吗');
+	const id = await people.say('@bot 请稍等');
 	await people.answer(id);
 	assert.equal(on(platform, id).length, 0);
 	await shown(platform, id);
@@ -61,14 +62,15 @@ flow('the answer is faster than the call that puts it on: it is taken away as so
 flow('what puts it on or takes it away fails: the answer comes, and it goes in the end', { script: SLOW, ms: 90_000 }, async (rig) => {
 	const { platform, people } = await world(rig);
 	for (const [i, [what, fault]] of Object.entries({
-		refused: { method: 'POST', code: 231001 }, 'withdrawn meanwhile': { method: 'POST', code: 231003 }, 'not allowed': { method: 'POST', code: 99991672 },
+		refused: { method: 'POST', code: 231001 }, 'withdrawn meanwhile': { method: 'POST', code: 231003 },
+			'not allowed': { method: 'POST', code: 99991672 },
 		'an error of theirs': { method: 'POST', status: 500, body: 'x' }, 'its end fails': { method: 'DELETE', status: 500, body: 'x', times: 2 },
 		'a limit at its end': { method: 'DELETE', status: 429, code: 99991400, headers: { 'x-ogw-ratelimit-reset': '1' } },
 		'the answer of its end is lost': { method: 'DELETE', reset: 'after' },
 	}).entries()) {
 		platform.fault({ path: /\/reactions/, ...fault });
-		const id = await people.say('@bot 还在吗', { chat_id: `oc_${i}` });
-		assert.match(await people.answer(id), /收到/, what);
+		const id = await people.say('@bot 请稍等', { chat_id: `oc_${i}` });
+		assert.match(await people.answer(id), /马上/, what);
 		await until(() => on(platform, id).every((one) => one.removed), 15_000, `it to go: ${what}`);
 		platform.faults.length = 0;
 	}

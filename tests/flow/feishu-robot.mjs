@@ -10,7 +10,8 @@ const HOOK = /\/bot\/v2\/hook\//;
 async function world(rig, { robot = {}, more = {} } = {}) {
 	const platform = await feishu(rig);
 	const url = platform.robots.add(UUID, { secret: SECRET, ...robot });
-	rig.writeConfig({ bots: [{ name: 'reports', template: 'restaurant', platform: 'feishu-hook', url, secret: SECRET, answers: ANSWERS, ...more }], models: {} });
+	rig.writeConfig({ bots: [{ name: 'reports', template: 'restaurant', platform: 'feishu-hook', url, secret: SECRET, answers: ANSWERS,
+		...more }], models: {} });
 	const server = await rig.start('all');
 	return { platform, server };
 }

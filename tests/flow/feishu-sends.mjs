@@ -19,7 +19,8 @@ async function world(rig, more = {}, options = {}) {
 const posts = (platform, chat_id) => platform.calls.filter((call) => call.method === 'POST' && /im\/v1\/messages(\/[^/]+\/reply)?$/.test(call.path) &&
 	(!chat_id || platform.chatOf(call) === chat_id));
 
-flow('twenty in one group and thirty groups at once, within the platform\'s rates: each once, none dead', { script: SLOW, ms: 120_000 }, async (rig) => {
+flow('twenty in one group and thirty groups at once, within the platform\'s rates: each once, none dead', { script: SLOW, ms: 120_000 },
+	async (rig) => {
 	const { platform, server, people } = await world(rig, { scope: 'sender' }, LIMITS);
 	const ids = [];
 	for (let i = 0; i < 20; i++) {
@@ -28,7 +29,8 @@ flow('twenty in one group and thirty groups at once, within the platform\'s rate
 	for (let i = 0; i < 30; i++) {
 		ids.push(await people.say('@bot 请登记', { chat_id: `oc_${i}` }));
 	}
-	await until(() => ids.every((id) => people.answers(id).length > 0), 90_000, () => `${ids.filter((id) => people.answers(id).length === 0).length} more answers`);
+	await until(() => ids.every((id) => people.answers(id).length > 0), 90_000,
+		() => `${ids.filter((id) => people.answers(id).length === 0).length} more answers`);
 	assert.ok(ids.every((id) => people.answers(id).length === 1));
 	const limited = platform.calls.filter((call) => call.answer?.code === 230020 || call.answer?.code === 99991400).length;
 	rig.note(`${limited} refusals for rates`);
@@ -38,8 +40,10 @@ flow('twenty in one group and thirty groups at once, within the platform\'s rate
 });
 
 for (const [what, fault, least] of [['a limit that says how long', { status: 429, code: 99991400, headers: { 'x-ogw-ratelimit-reset': '3' } }, 2900],
-	['the old form of it', { status: 400, code: 99991400, headers: { 'x-ogw-ratelimit-reset': '2' } }, 1900], ['too much in the chat', { status: 400, code: 230020 }, 900],
-	['it is being sent', { status: 400, code: 230049 }, 0], ['500', { status: 500, body: 'oops' }, 0], ['504 in HTML', { status: 504, body: '<html>' }, 0],
+	['the old form of it', { status: 400, code: 99991400, headers: { 'x-ogw-ratelimit-reset': '2' } }, 1900],
+		['too much in the chat', { status: 400, code: 230020 }, 900],
+	['it is being sent', { status: 400, code: 230049 }, 0], ['500', { status: 500, body: 'oops' }, 0],
+		['504 in HTML', { status: 504, body: '<html>' }, 0],
 	['an answer that is lost', { reset: 'after', times: 2 }, 0], ['no answer', { hang: 'after' }, 0]]) {
 	flow(`${what}: waited for, and said once, under the same uuid`, { script: SLOW, ms: 90_000 }, async (rig) => {
 		const { platform, people } = await world(rig, {}, NO_CARDS);
@@ -47,8 +51,8 @@ for (const [what, fault, least] of [['a limit that says how long', { status: 429
 		await people.say('@bot 请登记');
 		await people.lands(GROUP, '收到', 60_000);
 		assert.equal(people.times(GROUP, '收到'), 1);
+		await until(() => posts(platform, GROUP).length >= 2, 40_000, 'the second try');
 		const tries = posts(platform, GROUP);
-		assert.ok(tries.length >= 2, `${tries.length} tries`);
 		assert.equal(new Set(tries.map((call) => call.body.uuid)).size, 1);
 		assert.ok(tries.at(-1).real - tries[0].real >= least, `after ${tries.at(-1).real - tries[0].real} ms`);
 		await nothingWrong(platform, assert, { reactions: false });
@@ -56,7 +60,8 @@ for (const [what, fault, least] of [['a limit that says how long', { status: 429
 }
 
 for (const how of ['before', 'after']) {
-	flow(`killed ${how === 'after' ? 'between the send and its bookkeeping' : 'before the send arrived'}: said once`, { script: SLOW, ms: 90_000 }, async (rig) => {
+	flow(`killed ${how === 'after' ? 'between the send and its bookkeeping' : 'before the send arrived'}: said once`,
+		{ script: SLOW, ms: 90_000 }, async (rig) => {
 		const { platform, server, people } = await world(rig, {}, NO_CARDS);
 		platform.fault({ path: /\/reply$/, chat_id: GROUP, hang: how });
 		await people.say('@bot 请登记');
@@ -93,8 +98,9 @@ flow('refused for good: a dead letter, few tries, and the others are served', { 
 flow('a scope is missing: the log names it and the page of the console', { script: SLOW, ms: 60_000 }, async (rig) => {
 	const { platform, server, people } = await world(rig, {}, { apps: [{ ...APP, scopes: new Set(['im:chat:readonly']) }] });
 	await people.say('@bot 请登记');
-	await until(() => /im:message/.test(server.text().split('\n').filter((line) => /warn|error/.test(line)).join('\n')), 20_000, () => `the scope in ${server.text().slice(-1500)}`);
-	assert.match(server.text(), /权限管理/);
+	await until(() => /im:message/.test(server.text().split('\n').filter((line) => /warn|error/.test(line)).join('\n')), 20_000,
+		() => `the scope in ${server.text().slice(-1500)}`);
+	assert.match(server.text(), /open\.feishu\.cn\/app\/cli_\w+\/auth\?q=im:message[\s\S]*版本管理与发布/);
 	platform.apps.get(APP.app_id).scopes = undefined;
 	assert.match(await people.ask('@bot 还在吗', { chat_id: 'oc_next', answer_ms: 30_000 }), /收到/);
 });
@@ -123,7 +129,8 @@ flow('the month is counted: admins hear at 80 %, cards get rarer, reactions stop
 	await nothingWrong(platform, assert);
 });
 
-flow('the platform says the month is over: no storm, admins are told in the log, it goes on when there is more', { script: SLOW, ms: 120_000 }, async (rig) => {
+flow('the platform says the month is over: no storm, admins are told in the log, it goes on when there is more',
+	{ script: SLOW, ms: 120_000 }, async (rig) => {
 	const { platform, server, people } = await world(rig);
 	await people.ask('@bot 请登记', { chat_id: 'oc_first' });
 	platform.options.monthly = 1;
@@ -154,7 +161,8 @@ flow('qungong say: words, a picture and a file into a group, and to a person', {
 	const { platform } = await world(rig);
 	rig.write('menu.png', PNG);
 	rig.write('合同.pdf', pdf(['contract']));
-	const said = await rig.verb(['say', 'xiaoman', '今晚的菜单 <at user_id="all"></at>', '--to', 'oc_menu', '--image', 'menu.png', '--file', '合同.pdf'], { ms: 40_000 });
+	const said = await rig.verb(['say', 'xiaoman', '今晚的菜单 <at user_id="all"></at>', '--to', 'oc_menu', '--image', 'menu.png', '--file',
+		'合同.pdf'], { ms: 40_000 });
 	assert.equal(said.code, 0, said.err);
 	const messages = platform.in('oc_menu');
 	assert.deepEqual(messages.map((one) => one.msg_type).filter((type) => type !== 'post' && type !== 'text'), ['image', 'file']);

@@ -50,7 +50,8 @@ flow('a group an admin enabled: the code of hire, /启用, /停用', {}, async (
 	const made = await rig.verb(['hire', 'restaurant', '--name', 'xiaoman', '--platform', 'feishu', '--json',
 		...Object.entries({ shop_name: '小满餐厅', phone: '021-5555', hours: '每天11:00-21:30', address: '青禾路18号',
 			app_id: APP.app_id, app_secret: 'file:app.secret', encrypt_key: 'file:encrypt.key',
-			verification_token: 'file:verification.token', transport: 'webhook', api_base: platform.url }).flatMap(([k, v]) => ['--answers', `${k}=${v}`])]);
+			verification_token: 'file:verification.token', transport: 'webhook', api_base: platform.url }).flatMap(([k, v]) => ['--answers',
+				`${k}=${v}`])]);
 	assert.equal(made.code, 0, made.err);
 	const code = /\b\d{6}\b/.exec(made.out)[0];
 	const server = await rig.start('all');
@@ -96,7 +97,8 @@ flow('a withdrawn question, a form the chat does not take, too long a part: some
 	const { platform, people } = await world(rig);
 	platform.fault({ path: /reply/, chat_id: 'oc_one', status: 400, code: 230011, times: 99 });
 	const id = await people.say('@bot 几点开门', { chat_id: 'oc_one' });
-	await until(async () => platform.calls.some((call) => call.fault) && JSON.parse((await rig.verb(['queue', '--json'])).out).length === 0, 15_000, 'the refusal');
+	await until(async () => platform.calls.some((call) => call.fault) && JSON.parse((await rig.verb(['queue', '--json'])).out).length === 0,
+		15_000, 'the refusal');
 	platform.faults.length = 0;
 	await people.ask('@bot 有停车位吗', { chat_id: 'oc_one' });
 	assert.equal(people.answers(id).length, 0, 'who withdrew it wants no answer');

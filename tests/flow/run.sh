@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")"
 
-all='roundtrip several drain redis noisy clock reload mailbox verbs doors fsync models vectors services budgets books feishu hooks sends wecom-link wecom-streams wecom-owners wecom-deaf wecom-reload wecom-share wecom-media wecom-webhook wecom-polls wecom-robot wecom-hire dingtalk-link dingtalk-cards dingtalk-sends dingtalk-owners dingtalk-media dingtalk-webhook dingtalk-robot dingtalk-hire feishu-hire feishu-robot drill kill'
+all='roundtrip several drain redis noisy clock reload mailbox verbs doors fsync models vectors services budgets books feishu-webhook hooks sends wecom-link wecom-streams wecom-owners wecom-deaf wecom-reload wecom-share wecom-media wecom-webhook wecom-polls wecom-robot wecom-hire dingtalk-link dingtalk-cards dingtalk-sends dingtalk-owners dingtalk-media dingtalk-webhook dingtalk-robot dingtalk-hire feishu-link feishu-cards feishu-card-owners feishu-clicks feishu-sends feishu-owners feishu-media feishu-chats feishu-reactions feishu-robot feishu-hire drill kill'
 
 if [ -z "${QUNGONG_BIN:-}" ] || [ ! -x "$QUNGONG_BIN" ]; then
 	echo "QUNGONG_BIN: path of a binary built with -Dtest_clock=true" >&2

@@ -209,6 +209,27 @@ flow('a storm of rate limits in fifty chats: order in each, none starves, nothin
 	assert.equal(await server.metric('parts_repeated_total'), 0);
 });
 
+// Cards are made while the model speaks: no snapshot may overtake an answer that still waits to be sent.
+flow('an answer is not seen being made before the one ahead of it landed, and is from then on', {
+	script: [{ match: '慢', text: '包间还有一间，七点半给您留着，到了报名字就行。', chunks: 12, delay_ms: 500 }, { match: '*', text: '好的，收到。' }],
+}, async (rig) => {
+	const platform = await feishu(rig);
+	rig.writeConfig(scripted(platform));
+	const server = await rig.start('all');
+	const people = new HookPeople(rig, platform, [server]);
+	const seen = () => platform.messages.filter((message) => message.chat_id === 'oc_wait');
+	platform.fault({ path: /reply/, chat_id: 'oc_wait', times: 3, code: 230020 });
+	const first = await people.say('@bot 请登记', { chat_id: 'oc_wait' });
+	await until(() => posts(platform).some((call) => call.path.includes(first)), 10_000, 'the first call');
+	const second = await people.say('@bot 慢慢说', { chat_id: 'oc_wait', sender: 'ou_second' });
+	await until(() => seen().length > 0, 20_000, 'the first to be seen');
+	assert.equal(seen()[0].reply_to, first);
+	const growing = await until(() => people.answers(second).find((one) => one.card?.streaming), 10_000, 'the second to be seen being made');
+	await until(() => growing.text.includes('报名字就行'), 20_000, 'all of it');
+	assert.deepEqual(seen().map((message) => message.reply_to), [first, second]);
+	assert.equal(await server.metric('replies_dead_total'), 0);
+});
+
 const WALL = Array.from({ length: 700 }, (_, i) => [`第${i}段，说明见[这里](https://example.com/${i}?a=<at id=all>)。@_all`,
 	'```c', `int number_${i} = ${i}; /* <at user_id="all">所有人</at> */`, '```'].join('\n')).join('\n\n');
 

@@ -241,7 +241,7 @@ flow('hire on Feishu: secrets in files of their own, credentials tried, a code f
 	const feishu = await new Feishu({ apps: [app] }).listen();
 	rig.onEnd(() => feishu.close());
 	const hire = (name, appId, input) => rig.verb(['hire', 'restaurant', '--name', name, '--platform', 'feishu', '--json',
-		...['shop_name=小满', 'phone=021', 'hours=9', `app_id=${appId}`, `api_base=${feishu.url}`].flatMap((one) => ['--answers', one])],
+		...['shop_name=小满', 'phone=021', 'hours=9', 'transport=webhook', `app_id=${appId}`, `api_base=${feishu.url}`].flatMap((one) => ['--answers', one])],
 	{ input });
 	const hired = await hire('front', app.app_id, `${app.app_secret}\nenc-key\nver-token\n`);
 	assert.equal(hired.code, 0, hired.err);

@@ -3,7 +3,6 @@
 // One server on one port plays all hosts: connections and pushes of dingtalk/stream.mjs, posts to bots of callback.mjs,
 // messages of sends.mjs, cards.mjs, files.mjs, the custom robots of groups, the QR console. view.mjs keeps what people
 // see, and tests assert on that. The official Stream client is its judge: see dingtalk.test.mjs.
-import http from 'node:http';
 import * as bodies from './dingtalk/bodies.mjs';
 import { CallbackSide } from './dingtalk/callback.mjs';
 import { Cards } from './dingtalk/cards.mjs';
@@ -15,8 +14,8 @@ import { Sends } from './dingtalk/sends.mjs';
 import { StreamSide } from './dingtalk/stream.mjs';
 import { Tokens } from './dingtalk/tokens.mjs';
 import { View } from './dingtalk/view.mjs';
+import { Rate, StandIn, objectOf } from './standin.mjs';
 
-const BODY_MOST = 32 << 20;
 export const TEMPLATE = '8aebdfb9-28f4-4a98-98f5-396c3dde41a0.schema';
 
 const DEFAULTS = {
@@ -32,56 +31,26 @@ const DEFAULTS = {
 	record: true,
 };
 
-export class DingTalk {
+export class DingTalk extends StandIn {
 	// apps: [{client_id, client_secret, name}]; more of options: DEFAULTS, now(): ms, ticketLife, sessionLife, cardMost,
 	// ticket(), endpoint(ws_url), sessionBase: host of session webhooks where it is not this server.
 	constructor(options = {}) {
-		this.options = { ...DEFAULTS, ...options };
-		this.now = options.now ?? (() => Date.now());
+		super({ ...DEFAULTS, ...options });
 		this.accounts = new Map();
-		this.complaints = []; // what a client did that the documents forbid and no code answers
 		this.raced = 0; // calls of a card while the one before was not answered
 		this.lateClicks = 0;
 		this.counts = { calls: 0, uses: 0, refused: 0 };
-		this.faults = [];
-		this.calls = []; // HTTP requests: {at, method, path, client_id, status, code, body, chat}
-		this.rates = new Map();
+		this.rate = new Rate(this.options.qps);
 		this.view = new View();
 		this.tokens = new Tokens(this);
-		this.stream = new StreamSide(this);
+		this.stream = this.wires = new StreamSide(this);
 		this.callback = new CallbackSide(this);
 		this.sends = new Sends(this);
 		this.cards = new Cards(this);
 		this.files = new Files(this);
 		this.robots = new Robots(this);
 		this.console = new Console(this);
-		this.server = http.createServer((request, response) => this.serve(request, response));
-		this.server.keepAliveTimeout = 60_000;
-		this.server.on('upgrade', (request, socket, head) => this.stream.upgrade(request, socket, head));
-		this.sockets = new Set();
-		this.server.on('connection', socket => {
-			this.sockets.add(socket);
-			socket.on('error', () => {});
-			socket.on('close', () => this.sockets.delete(socket));
-		});
 		for (const app of options.apps ?? []) this.add(app);
-	}
-
-	async listen(port = 0, host = '127.0.0.1') {
-		await new Promise((resolve, reject) => {
-			this.server.once('error', reject);
-			this.server.listen(port, host, resolve);
-		});
-		this.url = `http://${host}:${this.server.address().port}`;
-		this.ws_url = `ws://${host}:${this.server.address().port}`;
-		return this;
-	}
-
-	async close() {
-		this.callback.close();
-		this.stream.close();
-		for (const socket of this.sockets) socket.destroy();
-		await new Promise(resolve => this.server.close(resolve));
 	}
 
 	// deaf: connections and pings work, and nothing that is pushed arrives. disabled: 401. latency: ms of every API answer.
@@ -107,14 +76,6 @@ export class DingTalk {
 
 	account(client_id) {
 		return this.accounts.get(client_id);
-	}
-
-	pause(ms) {
-		return new Promise(resolve => setTimeout(resolve, ms));
-	}
-
-	complain(words) {
-		this.complaints.push(words);
 	}
 
 	// ---- what people do ----
@@ -171,17 +132,10 @@ export class DingTalk {
 
 	// So many calls a second of an app to one interface. Those refused are not counted for the month.
 	checkRate(account, name) {
-		const { qps } = this.options;
-		if (!qps) return;
-		const key = `${account.client_id} ${name}`;
-		const now = Date.now();
-		const recent = (this.rates.get(key) ?? []).filter(time => now - time < 1000);
-		this.rates.set(key, recent);
-		if (recent.length >= qps) {
+		if (!this.rate.take(`${account.client_id} ${name}`, Date.now())) {
 			this.counts.refused++;
 			throw new Refusal('Forbidden.AccessDenied.QpsLimitForAppkeyAndApi');
 		}
-		recent.push(now);
 	}
 
 	// ---- faults ----
@@ -190,25 +144,8 @@ export class DingTalk {
 	// outTrackId and when(call): `status`, `code`, `errcode`, `body` instead of the work; `delay`: ms before it; `reset`:
 	// 'before' or 'after' the work; `hang`: no answer, with the work done where it is 'after'; `undelivered`: words, the
 	// card is made and stands nowhere.
-	fault(fault) {
-		this.faults.push({ times: 1, ...fault });
-		return this;
-	}
-
-	takeFault(call) {
-		const at = this.faults.findIndex(
-			fault =>
-				(!fault.path || (fault.path instanceof RegExp ? fault.path.test(call.path) : call.path === fault.path)) &&
-				(!fault.method || fault.method === call.method) &&
-				(!fault.client_id || fault.client_id === call.client_id) &&
-				(!fault.chat || fault.chat === this.chatOf(call)) &&
-				(!fault.when || fault.when(call)),
-		);
-		if (at < 0) return {};
-		const fault = this.faults[at];
-		if (fault.skip-- > 0) return {};
-		if (--fault.times <= 0) this.faults.splice(at, 1);
-		return fault;
+	fits(fault, call) {
+		return super.fits(fault, call) && (!fault.client_id || fault.client_id === call.client_id) && (!fault.chat || fault.chat === this.chatOf(call));
 	}
 
 	chatOf({ body, query }) {
@@ -223,43 +160,26 @@ export class DingTalk {
 	async serve(request, response) {
 		const url = new URL(request.url, 'http://platform');
 		if (url.pathname.startsWith('/obj/') && request.method === 'GET') return this.files.serve(request, response);
-		const chunks = [];
-		let size = 0;
-		try {
-			for await (const chunk of request) {
-				size += chunk.length;
-				if (size > BODY_MOST) return request.destroy();
-				chunks.push(chunk);
-			}
-		} catch {
-			return undefined; // the client went away
-		}
+		const raw = await this.bodyOf(request);
+		if (!raw) return undefined;
 		const call = { at: Date.now(),
-			method: request.method, path: url.pathname, query: url.searchParams, headers: request.headers, raw: Buffer.concat(chunks) };
+			method: request.method, path: url.pathname, query: url.searchParams, headers: request.headers, raw };
 		call.body = jsonOf(call);
 		call.client_id = this.tokens.ownerOf(call.headers['x-acs-dingtalk-access-token'])?.client_id ?? call.body?.clientId ?? call.body?.appKey;
 		if (this.options.record) this.calls.push(call);
 		return this.answer(call, request, response);
 	}
 
-	async answer(call, request, response) {
-		const fault = (call.fault = this.takeFault(call));
-		const leave = call.path === '/v1.0/card/streaming' ? this.cards.enter(call.body) : () => {};
-		const wait = Math.max(fault.delay ?? 0, this.accounts.get(call.client_id)?.latency ?? 0);
-		if (wait > 0) await this.pause(wait);
-		if (fault.reset === 'before' || (fault.hang && fault.hang !== 'after')) {
-			leave();
-			return fault.hang ? undefined : request.socket.destroy();
-		}
-		const result = this.invented(fault) ?? this.work(call);
+	enter(call) {
+		return call.path === '/v1.0/card/streaming' ? this.cards.enter(call.body) : () => {};
+	}
+
+	latencyOf(call) {
+		return this.accounts.get(call.client_id)?.latency ?? 0;
+	}
+
+	note(call, result) {
 		Object.assign(call, { status: result.status, code: result.body?.code ?? result.body?.errcode, answer: result.body });
-		leave();
-		if (fault.reset === 'after') return request.socket.destroy();
-		if (fault.hang === 'after') return undefined;
-		const text = typeof result.body === 'string' ? result.body : JSON.stringify(result.body);
-		const type = typeof result.body === 'string' ? 'text/html' : 'application/json; charset=utf-8';
-		response.writeHead(result.status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
-		return response.end(text);
 	}
 
 	invented({ status, code, errcode, body, message = 'invented' }) {
@@ -346,12 +266,7 @@ export class DingTalk {
 
 function jsonOf(call) {
 	if (!/^application\/json\b/.test(call.headers['content-type'] ?? '')) return undefined;
-	try {
-		const body = JSON.parse(call.raw.toString('utf8'));
-		return body && typeof body === 'object' ? body : undefined;
-	} catch {
-		return undefined;
-	}
+	return objectOf(call.raw.toString('utf8'));
 }
 
 export const startDingTalk = (options = {}) => new DingTalk(options).listen(options.port ?? 0);

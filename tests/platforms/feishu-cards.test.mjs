@@ -107,7 +107,8 @@ test('ten operations a second on a card, one at a time', async t => {
 
 test('cards that are none are refused with the code that counts in the words', async t => {
 	const { client } = await begin(t, { chatRate: 0 });
-	const refused = (elements, number, more = {}) => assert.rejects(say(client, 'interactive', JSON.stringify({ schema: '2.0', body: { elements }, ...more })),
+	const refused = (elements, number,
+		more = {}) => assert.rejects(say(client, 'interactive', JSON.stringify({ schema: '2.0', body: { elements }, ...more })),
 		error => code(230099)(error) && error.response.data.msg.includes(`ErrCode: ${number};`));
 	const button = value => ({ tag: 'button', text: { tag: 'plain_text', content: '好' }, behaviors: [{ type: 'callback', value }] });
 	await refused([{ tag: 'action', actions: [] }], 200861);
@@ -118,7 +119,8 @@ test('cards that are none are refused with the code that counts in the words', a
 	await refused([{ tag: 'markdown', content: TABLE.repeat(4) }], 11310);
 	await refused([{ tag: 'table', columns: [], rows: [] }, { tag: 'markdown', content: TABLE.repeat(3) }], 11310);
 	await assert.rejects(say(client, 'interactive', '{"card_id":"7500034761341082566"}'), error => /200621/.test(error.response.data.msg));
-	await say(client, 'interactive', JSON.stringify({ schema: '2.0', body: { elements: [button({ k: 1 }), { tag: 'markdown', content: TABLE.repeat(3) }] } }));
+	await say(client, 'interactive',
+		JSON.stringify({ schema: '2.0', body: { elements: [button({ k: 1 }), { tag: 'markdown', content: TABLE.repeat(3) }] } }));
 	assert.equal(tablesIn(`\`\`\`\n${TABLE}\`\`\`\n${TABLE}`), 1);
 	const card = await Card.make(client);
 	await assert.rejects(card.content(TABLE.repeat(4), 1), code(230099));
@@ -164,7 +166,8 @@ test('uploads and what they become; what people sent, by its own message only', 
 	const { client, platform } = await begin(t, { chatRate: 0 });
 	const { image_key } = await client.im.image.create({ data: { image_type: 'message', image: PNG } });
 	const { file_key } = await client.im.file.create({ data: { file_type: 'pdf', file_name: '需求说明.pdf', file: Buffer.from('%PDF') } });
-	const { file_key: voice } = await client.im.file.create({ data: { file_type: 'opus', file_name: 'a.opus', duration: 2000, file: Buffer.from('x') } });
+	const { file_key: voice } = await client.im.file.create({ data: { file_type: 'opus', file_name: 'a.opus', duration: 2000,
+		file: Buffer.from('x') } });
 	await say(client, 'image', { image_key });
 	await say(client, 'file', { file_key });
 	await say(client, 'audio', { file_key: voice });
@@ -190,7 +193,8 @@ test('a message is read with what it quotes and what was forwarded in it', async
 	const { client, platform } = await begin(t);
 	const first = platform.messageEvent(APP.app_id, { text: '@bot 菜单', chat_id: 'oc_a' }).event.message;
 	const { event: { message } } = platform.messageEvent(APP.app_id, { message_type: 'merge_forward', parent_id: first.message_id,
-		content: { content: 'Merged and Forwarded Message' }, children: [{ msg_type: 'text', content: '{"text":"一"}' }, { msg_type: 'image', content: '{}' }] });
+		content: { content: 'Merged and Forwarded Message' },
+			children: [{ msg_type: 'text', content: '{"text":"一"}' }, { msg_type: 'image', content: '{}' }] });
 	assert.equal(message.parent_id, first.message_id);
 	const { data: { items } } = await client.im.message.get({ path: { message_id: message.message_id } });
 	assert.equal(items[0].parent_id, first.message_id);
@@ -219,14 +223,16 @@ test('the custom bot of a group: signed, five a second, as its documents say', a
 	const { platform } = await begin(t, { now: () => now });
 	const url = platform.robots.add('ec2e9683', { secret: 'x3E9hPTjcllCMDdeytiHZO', chat_id: 'oc_r' });
 	assert.equal(hookSign('x3E9hPTjcllCMDdeytiHZO', '1763777777'), '8ha1VODM7wVICc12/p+Z7KKMozg73dVFdC1Ly3ySgsg=');
-	const post = async body => (await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json();
+	const post = async body => (await fetch(url,
+		{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json();
 	const signed = (body, at = Math.floor(now / 1000)) => ({ timestamp: String(at), sign: hookSign('x3E9hPTjcllCMDdeytiHZO', String(at)), ...body });
 	const text = { msg_type: 'text', content: { text: '大家下午三点开会' } };
 	assert.deepEqual(await post(signed(text)), { code: 0, msg: 'success', data: {}, Extra: null, StatusCode: 0, StatusMessage: 'success' });
 	assert.equal((await post(text)).code, 19021);
 	assert.equal((await post(signed(text, now / 1000 - 3700))).code, 19021);
 	assert.equal((await post(signed({ msg_type: 'text', content: '{"text":"x"}' }))).code, 9499);
-	assert.equal((await post(signed({ msg_type: 'post', content: { post: { zh_cn: { title: '', content: [[{ tag: 'text', text: 'x' }]] } } } }))).code, 0);
+	assert.equal((await post(signed({ msg_type: 'post',
+		content: { post: { zh_cn: { title: '', content: [[{ tag: 'text', text: 'x' }]] } } } }))).code, 0);
 	for (let i = 0; i < 3; i++) assert.equal((await post(signed(text))).code, 0);
 	assert.equal((await post(signed(text))).code, 11232);
 	now += 1000;

@@ -37,7 +37,7 @@ test('frames are protobuf as its own library reads and writes it', () => {
 });
 
 test('every recorded frame is read, and written again byte for byte', () => {
-	const files = ['ws-acks', 'ws-connect-ping'].map(name => new URL(`../vectors/feishu/${name}.json`, import.meta.url)).filter(fs.existsSync);
+	const files = ['ws-acks', 'ws-connect-ping'].map(name => new URL(`../vectors/feishu/${name}.json`, import.meta.url));
 	let count = 0;
 	for (const file of files) {
 		for (const [, hex] of fs.readFileSync(file, 'utf8').matchAll(/"(?:\w*hex)": *"((?:0[08])[0-9a-f]{20,})"/g)) {
@@ -46,7 +46,7 @@ test('every recorded frame is read, and written again byte for byte', () => {
 			count++;
 		}
 	}
-	assert.ok(files.length === 0 || count > 20, `${count} frames`);
+	assert.ok(count > 20, `${count} frames`);
 });
 
 test('the client asks where, opens, pings at once, hears, acknowledges', async t => {

@@ -4,7 +4,6 @@
 // messages and reactions of messages.mjs, CardKit of cards.mjs, files.mjs, the custom bots of groups in robots.mjs, the QR
 // console. It follows the documents: `code` beside the HTTP status, a uuid posts once an hour, rates, quotas, scopes. All
 // calls are kept in order of arrival, and faults can be put in for single ones. The official SDK is its judge.
-import http from 'node:http';
 import * as bodies from './feishu/bodies.mjs';
 import { CallbackSide } from './feishu/callback.mjs';
 import { Cards } from './feishu/cards.mjs';
@@ -13,13 +12,13 @@ import { Files } from './feishu/files.mjs';
 import { LinkSide, SERVICE } from './feishu/link.mjs';
 import { Messages } from './feishu/messages.mjs';
 import { Robots } from './feishu/robots.mjs';
-import { BODY_MOST, Rate, Refusal, TABLES, wordsOf } from './feishu/rules.mjs';
+import { Refusal, TABLES, wordsOf } from './feishu/rules.mjs';
 import { checkScopes, interfaceOf, listScopes } from './feishu/scopes.mjs';
 import { Tokens } from './feishu/tokens.mjs';
+import { Rate, StandIn, objectOf } from './standin.mjs';
 
 const HOUR = 3600_000;
 const ENDPOINT = '/callback/ws/endpoint';
-const sleep = ms => new Promise(done => setTimeout(done, ms));
 
 const DEFAULTS = {
 	tokenLife: 7200, // seconds
@@ -42,64 +41,30 @@ const DEFAULTS = {
 	record: true,
 };
 
-export class Feishu {
+export class Feishu extends StandIn {
 	// apps: [{app_id, app_secret, open_id, name, encrypt_key, verification_token, scopes: Set, disabled}]; more of options:
 	// DEFAULTS, now(): ms, endpointUrl(ws_url, query).
 	constructor(options = {}) {
-		this.options = { ...DEFAULTS, ...options };
-		this.now = options.now ?? (() => Date.now());
+		super({ ...DEFAULTS, ...options });
 		this.apps = new Map();
 		this.chats = new Map(); // chat_id -> what is told of it
-		this.calls = []; // all requests, in order of arrival
-		this.complaints = []; // what a client did that the documents forbid and no code answers
 		this.counts = { calls: 0, limited: 0 };
-		this.faults = [];
 		this.appRate = new Rate(this.options.appRate);
 		this.tokens = new Tokens(this);
 		this.posts = new Messages(this);
 		this.cards = new Cards(this);
 		this.files = new Files(this);
-		this.link = new LinkSide(this);
+		this.link = this.wires = new LinkSide(this);
 		this.callback = new CallbackSide(this);
 		this.robots = new Robots(this);
 		this.console = new Console(this);
-		this.server = http.createServer((request, response) => this.serve(request, response));
-		this.server.keepAliveTimeout = 60_000;
-		this.server.on('upgrade', (request, socket, head) => this.link.upgrade(request, socket, head));
-		this.sockets = new Set();
-		this.server.on('connection', socket => {
-			this.sockets.add(socket);
-			socket.on('error', () => {});
-			socket.on('close', () => this.sockets.delete(socket));
-		});
 		for (const app of options.apps ?? []) this.add(app);
-	}
-
-	async listen(port = 0, host = '127.0.0.1') {
-		await new Promise((resolve, reject) => {
-			this.server.once('error', reject);
-			this.server.listen(port, host, resolve);
-		});
-		this.url = `http://${host}:${this.server.address().port}`;
-		this.ws_url = `ws://${host}:${this.server.address().port}`;
-		return this;
-	}
-
-	async close() {
-		this.callback.close();
-		this.link.close();
-		for (const socket of this.sockets) socket.destroy();
-		await new Promise(resolve => this.server.close(resolve));
 	}
 
 	add(app) {
 		const one = { activate_status: 2, ...app };
 		this.apps.set(one.app_id, one);
 		return one;
-	}
-
-	complain(words) {
-		this.complaints.push(words);
 	}
 
 	// ---- what people see ----
@@ -164,7 +129,8 @@ export class Feishu {
 		const found = typeof button === 'string' ? this.cards.buttons(message).find(({ label }) => label === button) : button;
 		const token = this.cards.token(message);
 		const { message_id, chat_id } = message;
-		const body = bodies.click({ user, token, message_id, chat_id, action: { value: found.value, ...(found.name ? { name: found.name } : {}), ...how.action } });
+		const body = bodies.click({ user, token, message_id, chat_id,
+			action: { value: found.value, ...(found.name ? { name: found.name } : {}), ...how.action } });
 		const event = this.event(message.app_id, 'card.action.trigger', body, { create_time: String(this.now() * 1000) });
 		const entry = { at: Date.now(), user, event, token, late: true };
 		this.cards.clicks.push(entry);
@@ -199,25 +165,8 @@ export class Feishu {
 	// reply, that of the message answered; of a card's call, where it stands) and when(call): `delay` ms first; then
 	// `status`, `code`, `msg`, `headers`, `body` instead of the work; or `reset`: 'before' the work, or 'after' it was done; or
 	// `hang`: no answer at all, with the work done where hang is 'after'.
-	fault(fault) {
-		this.faults.push({ times: 1, ...fault });
-		return this;
-	}
-
-	takeFault(call) {
-		const at = this.faults.findIndex(
-			fault =>
-				(!fault.method || fault.method === call.method) &&
-				(!fault.app_id || fault.app_id === call.app_id) &&
-				(!fault.path || (fault.path instanceof RegExp ? fault.path.test(call.path) : call.path === fault.path)) &&
-				(!fault.chat_id || fault.chat_id === this.chatOf(call)) &&
-				(!fault.when || fault.when(call)),
-		);
-		if (at < 0) return null;
-		const fault = this.faults[at];
-		if (fault.skip-- > 0) return null;
-		if (--fault.times <= 0) this.faults.splice(at, 1);
-		return fault;
+	fits(fault, call) {
+		return super.fits(fault, call) && (!fault.app_id || fault.app_id === call.app_id) && (!fault.chat_id || fault.chat_id === this.chatOf(call));
 	}
 
 	chatOf(call) {
@@ -229,53 +178,35 @@ export class Feishu {
 	// ---- HTTP ----
 
 	async serve(request, response) {
-		const chunks = [];
-		let size = 0;
-		try {
-			for await (const chunk of request) {
-				size += chunk.length;
-				if (size > BODY_MOST) return request.destroy();
-				chunks.push(chunk);
-			}
-		} catch {
-			return undefined; // the client went away
-		}
+		const bytes = await this.bodyOf(request);
+		if (!bytes) return undefined;
 		const url = new URL(request.url, 'http://platform');
 		const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
 		const isForm = /^multipart\//.test(request.headers['content-type'] ?? '');
-		const bytes = Buffer.concat(chunks);
 		const call = { at: this.now(), real: Date.now(), method: request.method, path: url.pathname, query: Object.fromEntries(url.searchParams),
-			headers: request.headers, size, raw: isForm ? '' : bytes.toString('utf8'), token, app_id: this.tokens.tokens.get(token)?.app_id };
+			headers: request.headers, size: bytes.length, raw: isForm ? '' : bytes.toString('utf8'), token, app_id: this.tokens.tokens.get(token)?.app_id };
 		if (isForm) Object.defineProperty(call, 'bytes', { value: bytes });
-		else call.body = jsonOf(call);
+		else call.body = objectOf(call.raw);
 		if (this.options.record) this.calls.push(call);
 		return this.answer(call, request, response);
 	}
 
-	async answer(call, request, response) {
-		const fault = (call.fault = this.takeFault(call));
-		const leave = this.cards.enter(call.path);
-		const latency = Math.max(fault?.delay ?? 0, this.options.latency ?? 0);
-		if (latency) await sleep(latency);
-		if (fault?.reset === 'before' || (fault?.hang && fault.hang !== 'after')) {
-			leave();
-			return fault.hang ? undefined : request.socket.destroy();
-		}
-		const invented = fault && (fault.status || fault.code !== undefined || fault.body !== undefined);
-		const answer = invented ? this.invented(call, fault) : this.work(call);
-		call.answer = { status: answer.status, code: answer.body?.code, data: answer.body?.data };
-		call.answered = Date.now();
-		leave();
-		if (fault?.reset === 'after') return request.socket.destroy();
-		if (fault?.hang === 'after') return undefined;
-		if (answer.slow) await sleep(answer.slow);
-		const data = answer.binary ?? (typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
-		response.writeHead(answer.status, { 'content-type': answer.type ?? 'application/json; charset=utf-8', 'x-tt-logid': bodies.id(''),
-			'content-length': Buffer.byteLength(data), ...answer.headers });
-		return response.end(data);
+	enter(call) {
+		return this.cards.enter(call.path);
 	}
 
-	invented(call, fault) {
+	latencyOf() {
+		return this.options.latency ?? 0;
+	}
+
+	note(call, answer) {
+		call.answer = { status: answer.status, code: answer.body?.code, data: answer.body?.data };
+		call.answered = Date.now();
+		answer.headers = { 'x-tt-logid': bodies.id(''), ...answer.headers };
+	}
+
+	invented(fault, call) {
+		if (!fault.status && fault.code === undefined && fault.body === undefined) return null;
 		const code = fault.code ?? 1;
 		const body = fault.body ?? { code, msg: fault.msg ?? wordsOf(code), error: { log_id: bodies.id('') } };
 		return { status: fault.status ?? (call.path === ENDPOINT ? 200 : 400), headers: fault.headers ?? {}, body };
@@ -309,7 +240,8 @@ export class Feishu {
 	admit(app, name) {
 		if (!this.appRate.take(`${app.app_id} ${name}`, this.now())) {
 			this.counts.limited++;
-			throw new Refusal(99991400, { status: 429, headers: { 'x-ogw-ratelimit-limit': String(this.options.appRate), 'x-ogw-ratelimit-reset': '1' } });
+			throw new Refusal(99991400, { status: 429,
+				headers: { 'x-ogw-ratelimit-limit': String(this.options.appRate), 'x-ogw-ratelimit-reset': '1' } });
 		}
 		if (this.options.monthly && this.counts.calls >= this.options.monthly) throw new Refusal(99991403);
 		this.counts.calls++;
@@ -331,8 +263,6 @@ export class Feishu {
 				return { data: { scopes: listScopes(app) } };
 			case 'GET im/v1/chats/:id':
 				return { data: { name: '项目一组', chat_mode: 'group', group_message_type: 'chat', external: false, ...this.chats.get(parts[3]) } };
-			case 'GET application/v6/scopes':
-				return { data: { scopes: [...(app.scopes ?? GRANTED)].map(scope_name => ({ scope_name, grant_status: 1, scope_type: 'tenant' })) } };
 			case 'POST interactive/v1/card/update':
 				return this.cards.delayed(call, app);
 			default:
@@ -387,15 +317,6 @@ export class Feishu {
 function info(app) {
 	return { activate_status: app.activate_status, app_name: app.name ?? '小助手', avatar_url: 'https://example.invalid/a.png', ip_white_list: [],
 		open_id: app.open_id };
-}
-
-function jsonOf(call) {
-	try {
-		const body = JSON.parse(call.raw);
-		return body && typeof body === 'object' ? body : undefined;
-	} catch {
-		return undefined;
-	}
 }
 
 export const startFeishu = (options = {}) => new Feishu(options).listen(options.port ?? 0);

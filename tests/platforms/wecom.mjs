@@ -3,7 +3,6 @@
 // One server on one port plays all hosts: the websocket of wecom/socket.mjs, the polls and posts of wecom/callback.mjs,
 // the object store and uploads of wecom/files.mjs, robots, the QR console. wecom/view.mjs keeps what people see, and
 // tests assert on that. The official SDK and crypto package are its judges: see wecom.test.mjs.
-import http from 'node:http';
 import * as bodies from './wecom/bodies.mjs';
 import { CallbackSide } from './wecom/callback.mjs';
 import { Console } from './wecom/console.mjs';
@@ -13,55 +12,26 @@ import { Robots } from './wecom/robots.mjs';
 import { Refusal, checkCard } from './wecom/rules.mjs';
 import { SocketSide } from './wecom/socket.mjs';
 import { View } from './wecom/view.mjs';
+import { StandIn } from './standin.mjs';
 
-const BODY_MOST = 32 << 20;
-
-export class Wecom {
+export class Wecom extends StandIn {
 	// bots: [{bot_id, secret, name, token, encoding_aes_key}]. now(): ms. kickedCloseMs: until a kicked connection is
 	// closed. pollMs: between polls of a stream. streamQuiet, streamLife: ms, where not the real ones. minute, hour:
 	// messages of a bot in a chat, 0 for no limit. inFlight: questions of a person that a bot may leave unanswered before
 	// the next does not get through (the real platform: 3), 0 for no limit. robotMinute: of a robot. record: keep frames.
 	constructor(options = {}) {
-		this.options = { kickedCloseMs: 2000, pollMs: 1000, minute: 0, hour: 0, inFlight: 0, robotMinute: 20, record: true, ...options };
-		this.now = options.now ?? (() => Date.now());
+		super({ kickedCloseMs: 2000, pollMs: 1000, minute: 0, hour: 0, inFlight: 0, robotMinute: 20, record: true, ...options });
 		this.accounts = new Map();
-		this.complaints = []; // what a client did that the documents forbid and no code answers
 		this.raced = 0; // frames sent while the one before was not answered
 		this.feedbacks = [];
 		this.rates = new Map();
 		this.view = new View(this.now);
-		this.socket = new SocketSide(this);
+		this.socket = this.wires = new SocketSide(this);
 		this.callback = new CallbackSide(this);
 		this.files = new Files(this);
 		this.robots = new Robots(this);
 		this.console = new Console(this);
-		this.calls = []; // HTTP requests: {at, method, path, status}
-		this.server = http.createServer((request, response) => this.serve(request, response));
-		this.server.on('upgrade', (request, socket, head) => this.socket.upgrade(request, socket, head));
-		this.sockets = new Set();
-		this.server.on('connection', socket => {
-			this.sockets.add(socket);
-			socket.on('error', () => {});
-			socket.on('close', () => this.sockets.delete(socket));
-		});
 		for (const bot of options.bots ?? []) this.add(bot);
-	}
-
-	async listen(port = 0, host = '127.0.0.1') {
-		await new Promise((resolve, reject) => {
-			this.server.once('error', reject);
-			this.server.listen(port, host, resolve);
-		});
-		this.url = `http://${host}:${this.server.address().port}`;
-		this.ws_url = `ws://${host}:${this.server.address().port}`;
-		return this;
-	}
-
-	async close() {
-		this.callback.close();
-		this.socket.close();
-		for (const socket of this.sockets) socket.destroy();
-		await new Promise(resolve => this.server.close(resolve));
 	}
 
 	// deaf: pings are answered, messages do not come. noPongs: the other way round. latency: ms of every answer.
@@ -78,14 +48,7 @@ export class Wecom {
 		return this.accounts.get(bot_id);
 	}
 
-	pause(ms) {
-		return new Promise(resolve => setTimeout(resolve, ms));
-	}
-
-	complain(words) {
-		this.complaints.push(words);
-	}
-
+	// Of frames, not of HTTP.
 	fault(fault) {
 		return this.socket.fault(fault);
 	}
@@ -175,18 +138,9 @@ export class Wecom {
 		const call = { at: Date.now(), method: request.method, path: url.pathname };
 		this.calls.push(call);
 		if (url.pathname.startsWith('/media/') && request.method === 'GET') return this.files.serve(request, response);
-		const chunks = [];
-		let size = 0;
-		try {
-			for await (const chunk of request) {
-				size += chunk.length;
-				if (size > BODY_MOST) return request.destroy();
-				chunks.push(chunk);
-			}
-		} catch {
-			return undefined; // the client went away
-		}
-		const answer = this.route(url, request, Buffer.concat(chunks));
+		const raw = await this.bodyOf(request);
+		if (!raw) return undefined;
+		const answer = this.route(url, request, raw);
 		call.answer = answer;
 		const text = JSON.stringify(answer ?? { errcode: 404 });
 		response.writeHead(answer ? 200 : 404, { 'content-type': 'application/json; charset=utf-8' });

@@ -3,9 +3,9 @@
 // A client id may have several connections; each push goes to one of them, at random. Acks are held to the documents: the
 // shape, the id of a push of that connection, data that is JSON in a string, the deadline. What is wrong is a complaint;
 // what comes late, or never, is kept beside its push.
-import { WebSocketServer } from 'ws';
 import { TOPIC_CARD, TOPIC_ROBOT, frame, hex } from './bodies.mjs';
 import { Refusal, demand, isMap } from './rules.mjs';
+import { Wires } from '../standin.mjs';
 
 const TICKET = 90_000;
 const FRAME_MOST = 256 * 1024;
@@ -51,34 +51,17 @@ class Connection {
 	}
 }
 
-export class StreamSide {
+export class StreamSide extends Wires {
 	constructor(platform) {
-		this.platform = platform;
-		this.connections = []; // all there ever were, open or not
+		super(platform, FRAME_MOST);
 		this.opens = []; // asked for: {at, client_id, status, body, userAgent}
 		this.tickets = new Map(); // ticket -> {account, ends, used}
 		this.pushes = new Map(); // messageId -> {at, connection, topic, frame, ack, ms}
 		this.log = []; // the same, in order
 		this.upgrades = []; // {at, target, status}
-		this.refusing = null;
-		this.timers = new Set();
-		this.server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MOST, perMessageDeflate: false });
 	}
 
-	close() {
-		for (const timer of this.timers) clearTimeout(timer);
-		for (const one of this.connections) one.socket.terminate();
-		this.server.close();
-	}
 
-	later(ms, fn) {
-		const timer = setTimeout(() => {
-			this.timers.delete(timer);
-			fn();
-		}, ms);
-		this.timers.add(timer);
-		return timer;
-	}
 
 	// ---- opening ----
 

@@ -10,7 +10,8 @@ const person = open_id => ({ open_id, union_id: `on_${open_id.slice(3)}` });
 export function envelope(app, event_type, event, now, more = {}) {
 	return {
 		schema: '2.0',
-		header: { event_id: id(''), token: app.verification_token, create_time: String(now), event_type, tenant_key: TENANT, app_id: app.app_id, ...more },
+		header: { event_id: id(''), token: app.verification_token, create_time: String(now), event_type, tenant_key: TENANT,
+			app_id: app.app_id, ...more },
 		event,
 	};
 }

@@ -4,7 +4,8 @@
 // ...}, so that a test can watch a card call by call. While streaming it shows "[生成中...]" in the list of chats; that ends
 // by the settings, or ten minutes after it was last opened.
 import { hex, id } from './bodies.mjs';
-import { Rate, Refusal, cardFault, checkCard, checkTables, demand, elementsOf, isMap, parse } from './rules.mjs';
+import { Refusal, cardFault, checkCard, checkTables, demand, elementsOf, isMap, parse } from './rules.mjs';
+import { Rate } from '../standin.mjs';
 
 const FORTNIGHT = 14 * 24 * 3600_000;
 const CONTENT_MOST = 100_000; // characters
@@ -51,7 +52,12 @@ export class Cards {
 		card.streaming = config.streaming_mode === true;
 		card.overdue = false;
 		if (card.streaming) card.opened = this.platform.now();
-		else card.closed = Date.now();
+		else this.close(card);
+	}
+
+	close(card) {
+		card.closed = Date.now();
+		if (card.message) this.platform.onClose?.(card);
 	}
 
 	// For a message that shows it; once.
@@ -158,7 +164,8 @@ export class Cards {
 	// The buttons a message shows: {text, value, ...}.
 	buttons(message) {
 		return message.json ? [...elementsOf(message.json.body)].filter(one => one.tag === 'button' && !one.disabled)
-			.map(one => ({ ...one, label: one.text?.content ?? '', value: one.behaviors?.find(({ type }) => type === 'callback')?.value ?? one.value })) : [];
+			.map(one => ({ ...one, label: one.text?.content ?? '',
+				value: one.behaviors?.find(({ type }) => type === 'callback')?.value ?? one.value })) : [];
 	}
 
 	// A token by which the card may be changed later, twice within half an hour.
@@ -171,7 +178,8 @@ export class Cards {
 	delayed(call, app) {
 		const body = this.platform.json(call);
 		const one = this.tokens.get(body.token);
-		demand(one && one.message.app_id === app.app_id && this.platform.now() - one.at < 30 * 60_000 && one.uses < 2, 300080, { msg: 'token is invalid' });
+		demand(one && one.message.app_id === app.app_id && this.platform.now() - one.at < 30 * 60_000 && one.uses < 2, 300080,
+			{ msg: 'token is invalid' });
 		if (!one.answered) this.platform.complain('a card is updated before its click was answered');
 		one.uses++;
 		one.message.json = checkCard(body.card, this.platform.options.tables);

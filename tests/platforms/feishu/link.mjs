@@ -3,10 +3,11 @@
 // An app may have several connections; each event goes to one of them, at random. Acks are held to the documents: they
 // repeat the frame they answer, with one header and the payload changed, on the same connection. What is wrong is a
 // complaint; what is not acknowledged in time, or with 500, comes again along the ladder, callbacks excepted.
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket } from 'ws';
 import { hex } from './bodies.mjs';
 import { CONTROL, DATA, headerOf, readFrame, writeFrame } from './frame.mjs';
 import { demand, isMap } from './rules.mjs';
+import { Wires } from '../standin.mjs';
 
 const FRAME_MOST = 1 << 20;
 export const SERVICE = 33554678;
@@ -57,40 +58,28 @@ class Connection {
 	}
 }
 
-export class LinkSide {
+export class LinkSide extends Wires {
 	constructor(platform) {
-		this.platform = platform;
-		this.connections = []; // all there ever were, open or not
+		super(platform, FRAME_MOST);
 		this.opens = []; // asked for: {at, app_id, code, headers}
 		this.upgrades = []; // {at, target, status}
 		this.tickets = new Map(); // ticket -> {app, used}
 		this.pushes = new Map(); // message_id of the frames -> push
 		this.log = []; // the same, in order
 		this.waiting = new Set(); // deliveries that come again: {due, again}
-		this.refusing = null;
 		this.losingAcks = false; // on their way: the platform never reads them
-		this.pongConfig = null; // a ClientConfig, or a text, that pongs carry from now on
+		this.pongConfig = platform.options.clientConfig; // or a text: what pongs carry from now on; null: nothing
 		this.serial = 9_000_000n;
-		this.timers = new Set();
-		this.server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MOST, perMessageDeflate: false });
 		this.ticker = setInterval(() => this.redeliver(), 20).unref();
 	}
 
 	close() {
 		clearInterval(this.ticker);
 		this.dropEvery(0);
-		for (const timer of this.timers) clearTimeout(timer);
-		for (const one of this.connections) one.socket.terminate();
-		this.server.close();
+		super.close();
 	}
 
-	later(ms, fn) {
-		const timer = setTimeout(() => {
-			this.timers.delete(timer);
-			fn();
-		}, ms);
-		this.timers.add(timer);
-	}
+
 
 	// ---- opening ----
 
@@ -122,7 +111,8 @@ export class LinkSide {
 		const refusal = this.admit(url, entry);
 		if (refusal) {
 			entry.status = refusal.status;
-			const lines = Object.entries({ connection: 'close', 'content-length': 0, ...refusal.headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+			const lines = Object.entries({ connection: 'close', 'content-length': 0,
+				...refusal.headers }).map(([name, value]) => `${name}: ${value}\r\n`);
 			return socket.end(`HTTP/1.1 ${refusal.status} Refused\r\n${lines.join('')}\r\n`);
 		}
 		if (request.headers['sec-websocket-protocol'] !== undefined) this.platform.complain('a subprotocol is asked for');
@@ -287,9 +277,11 @@ export class LinkSide {
 
 	ping(connection, frame, complain) {
 		connection.pings.push(Date.now());
-		if (frame.SeqID !== 0n || frame.LogID !== 0n || JSON.stringify(frame.headers) !== '[["type","ping"]]' || frame.payload?.length) complain('a ping');
+		if (frame.SeqID !== 0n || frame.LogID !== 0n || JSON.stringify(frame.headers) !== '[["type","ping"]]' ||
+			frame.payload?.length) complain('a ping');
 		const config = this.pongConfig;
-		const payload = config === null ? {} : { payload: Buffer.from(typeof config === 'string' ? config : JSON.stringify(config)) };
+		const payload = config === null ||
+			config === undefined ? {} : { payload: Buffer.from(typeof config === 'string' ? config : JSON.stringify(config)) };
 		connection.send({ SeqID: 0n, LogID: 0n, service: frame.service, method: CONTROL, headers: [['type', 'pong']], ...payload });
 	}
 

@@ -1,6 +1,7 @@
 // robots.mjs - custom bots of groups: send only, five a second and a hundred a minute, known by their address.
 import { createHmac } from 'node:crypto';
-import { Rate, Refusal, checkCard, checkPost, isMap, mentionsOf, textOf } from './rules.mjs';
+import { Refusal, checkCard, checkPost, isMap, mentionsOf, textOf } from './rules.mjs';
+import { Rate } from '../standin.mjs';
 
 const HOUR = 3600;
 const BODY = 20 * 1024;
@@ -52,7 +53,8 @@ export class Robots {
 		const text = textOf(type, content) ?? '';
 		if (robot.keywords.length > 0 && !robot.keywords.some(word => JSON.stringify(content).includes(word))) throw new Refusal(19024);
 		if (!this.second.take(robot.uuid, now) || !this.minute.take(robot.uuid, now)) throw new Refusal(11232);
-		this.messages.push({ at: Date.now(), chat_id: robot.chat_id, uuid: robot.uuid, msg_type: type, content, text, mentions: mentionsOf(type, content) });
+		this.messages.push({ at: Date.now(), chat_id: robot.chat_id, uuid: robot.uuid, msg_type: type, content, text,
+			mentions: mentionsOf(type, content) });
 	}
 
 	// content is an object here, not a text.

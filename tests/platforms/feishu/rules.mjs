@@ -1,5 +1,6 @@
 // rules.mjs - what the platform takes from a bot as a message or a card, and the codes it refuses the rest with.
-export const BODY_MOST = 32 << 20;
+import { BODY_MOST } from '../standin.mjs';
+
 export const MOST = { text: 150 * 1024, post: 30 * 1024, interactive: 30 * 1024 };
 export const TABLES = 3;
 const ELEMENTS = 200;
@@ -78,22 +79,6 @@ export function parse(text, code, more = {}) {
 		return JSON.parse(text);
 	} catch {
 		throw new Refusal(code, more);
-	}
-}
-
-// How many fell into the last window; the oldest beyond it are forgotten.
-export class Rate {
-	constructor(most, window = 1000) {
-		Object.assign(this, { most, window, times: new Map() });
-	}
-
-	take(key, now) {
-		if (!this.most) return true;
-		const recent = (this.times.get(key) ?? []).filter(time => now - time < this.window);
-		this.times.set(key, recent);
-		if (recent.length >= this.most) return false;
-		recent.push(now);
-		return true;
 	}
 }
 
@@ -176,7 +161,8 @@ export function checkCard(card, tables = TABLES) {
 	const ids = new Set();
 	let count = 0;
 	for (const one of elementsOf(card.body)) {
-		if (!TAGS.has(one.tag)) throw cardFault(200861, `cards of schema V2 no longer support this capability; ErrorValue: unsupported tag ${one.tag}`);
+		if (!TAGS.has(one.tag)) throw cardFault(200861,
+			`cards of schema V2 no longer support this capability; ErrorValue: unsupported tag ${one.tag}`);
 		if (one.tag === 'button') checkButton(one);
 		if (++count > ELEMENTS) throw cardFault(300305, 'element number over limit');
 		if (one.element_id === undefined) continue;

@@ -20,8 +20,8 @@ const SCOPES = {
 	'PUT cardkit/v1/cards/:id/elements/:id/content': ['cardkit:card:write'],
 };
 
-const FIXED = new Set(['application', 'v6', 'scopes', 'im', 'v1', 'v3', 'messages', 'reply', 'resources', 'reactions', 'images', 'files', 'chats', 'cardkit', 'cards', 'settings',
-	'elements', 'content', 'bot', 'info', 'interactive', 'card', 'update']);
+const FIXED = new Set(['application', 'v6', 'scopes', 'im', 'v1', 'v3', 'messages', 'reply', 'resources', 'reactions', 'images', 'files', 'chats',
+	'cardkit', 'cards', 'settings', 'elements', 'content', 'bot', 'info', 'interactive', 'card', 'update']);
 
 // "PUT cardkit/v1/cards/:id": what rates and scopes are counted by.
 export const interfaceOf = (method, parts) => `${method} ${parts.map(part => (FIXED.has(part) ? part : ':id')).join('/')}`;

@@ -2,9 +2,9 @@
 //
 // The rules that bots get wrong are kept strictly: a req_id belongs to the connection it came on, one frame of it is in
 // flight, a stream dies of six quiet minutes or of its tenth, a second subscribe takes the bot from the first.
-import { WebSocketServer } from 'ws';
 import * as bodies from './bodies.mjs';
 import { MEDIA, Refusal, checkCard, checkMarkdown, checkStream, wordsOf } from './rules.mjs';
+import { Wires, takeFault } from '../standin.mjs';
 
 const STREAM_QUIET = 6 * 60_000;
 const STREAM_LIFE = 10 * 60_000;
@@ -42,15 +42,11 @@ class Connection {
 	}
 }
 
-export class SocketSide {
+export class SocketSide extends Wires {
 	constructor(platform) {
-		this.platform = platform;
-		this.connections = []; // all there ever were, open or not
+		super(platform, FRAME_MOST);
 		this.frames = []; // all that clients sent: {at, connection, bot_id, frame, errcode}
 		this.faults = [];
-		this.refusing = null;
-		this.timers = new Set();
-		this.server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MOST, perMessageDeflate: false });
 	}
 
 	// refuse({status, times}) makes the next upgrades fail.
@@ -70,19 +66,7 @@ export class SocketSide {
 		this.refusing = { status, times };
 	}
 
-	close() {
-		for (const timer of this.timers) clearTimeout(timer);
-		for (const one of this.connections) one.socket.terminate();
-		this.server.close();
-	}
 
-	later(ms, fn) {
-		const timer = setTimeout(() => {
-			this.timers.delete(timer);
-			fn();
-		}, ms);
-		this.timers.add(timer);
-	}
 
 	left(connection, code) {
 		connection.closed = code;
@@ -102,18 +86,12 @@ export class SocketSide {
 
 	takeFault(connection, frame) {
 		const chat = connection.requests.get(frame.headers?.req_id)?.chat ?? frame.body?.chatid;
-		const at = this.faults.findIndex(
-			fault =>
-				(!fault.bot_id || fault.bot_id === connection.account?.bot_id) &&
-				(!fault.cmd || fault.cmd === frame.cmd) &&
-				(!fault.chat || fault.chat === chat) &&
-				(!fault.when || fault.when(frame)),
-		);
-		if (at < 0) return {};
-		const fault = this.faults[at];
-		if (fault.skip-- > 0) return {};
-		if (--fault.times <= 0) this.faults.splice(at, 1);
-		return fault;
+		const fits = fault =>
+			(!fault.bot_id || fault.bot_id === connection.account?.bot_id) &&
+			(!fault.cmd || fault.cmd === frame.cmd) &&
+			(!fault.chat || fault.chat === chat) &&
+			(!fault.when || fault.when(frame));
+		return takeFault(this.faults, fits) ?? {};
 	}
 
 	// ---- frames of a client ----
