@@ -1,8 +1,9 @@
 /* download.c - a file at an address that a platform's message brought.
  *
  * Such addresses live for minutes and lead to an object store: a plain GET, the query a signature to be kept byte for byte.
- * Nothing is followed elsewhere, and nothing leads inside, unless a base of the config names that host. The store is busy
- * now and then, so a try or two more are made here, while the address is still alive. */
+ * Nothing is followed elsewhere, and nothing leads inside, unless a base of the config names that host: the fetch sees
+ * to that as it connects. The store is busy now and then, so a try or two more are made here, while the address is still
+ * alive. */
 #include "download.h"
 
 #include <stdlib.h>
@@ -20,13 +21,12 @@
 struct qg_download {
 	const struct qg_bot *bot;
 	char *url;
-	struct qg_address address;
 	size_t most;
-	qg_download_fn ended; /* NULL: cancelled, the pool still works on it */
+	qg_download_fn ended;
 	void *arg;
 	struct qg_timer *timer;
 	struct qg_fetch *fetch;
-	bool in_pool, leads_inside, is_inner;
+	bool is_inner;
 	unsigned tries;
 	struct qg_buf data;
 	enum qg_status status; /* told from the loop where it is not QG_OK */
@@ -34,23 +34,16 @@ struct qg_download {
 
 /* ---- life ---- */
 
-static void destroy(struct qg_download *download)
+void qg_download_cancel(struct qg_download *download)
 {
+	if (!download) {
+		return;
+	}
 	qg_fetch_cancel(download->fetch);
 	qg_timer_destroy(download->timer);
 	qg_buf_finish(&download->data);
 	free(download->url);
 	free(download);
-}
-
-/* The pool's thread holds on to it: it goes when that comes back. */
-void qg_download_cancel(struct qg_download *download)
-{
-	if (download && download->in_pool) {
-		download->ended = NULL;
-	} else if (download) {
-		destroy(download);
-	}
 }
 
 /* It is gone before its owner hears: he may end from there. */
@@ -61,7 +54,7 @@ static void end(struct qg_download *download, enum qg_status status, const char 
 	struct qg_buf data = download->data;
 	QG_AUTO(qg_str_free) char *name = qg_disposition_name(disposition);
 	qg_buf_init(&download->data, 0);
-	destroy(download);
+	qg_download_cancel(download);
 	if (status == QG_OK) {
 		status = qg_buf_add(&data, "", 0); /* an empty file has its NUL, too */
 	}
@@ -89,6 +82,7 @@ static enum qg_status judge(const struct qg_fetch_end *end)
 	case QG_FETCH_NO_MEMORY:
 		return QG_NO_MEMORY;
 	case QG_FETCH_URL:
+	case QG_FETCH_INSIDE:
 		return QG_INVALID;
 	case QG_FETCH_CONNECT_TIMEOUT:
 	case QG_FETCH_FIRST_BYTE_TIMEOUT:
@@ -129,6 +123,7 @@ static void fetch(struct qg_download *download)
 	struct qg_fetch_request request = {.method = "GET",
 		.url = download->url,
 		.most = download->most,
+		.outside = !download->is_inner,
 		.connect_ms = 8000,
 		.first_byte_ms = 10000,
 		.idle_ms = 10000,
@@ -140,62 +135,34 @@ static void fetch(struct qg_download *download)
 	}
 }
 
-/* ---- where it leads ---- */
-
-static void resolve(void *arg, unsigned thread)
-{
-	struct qg_download *download = arg;
-	(void)thread;
-	download->leads_inside = qg_address_leads_inside(download->address.host);
-}
-
-static void resolved(void *arg)
-{
-	struct qg_download *download = arg;
-	download->in_pool = false;
-	if (!download->ended) {
-		destroy(download);
-	} else if (download->leads_inside) {
-		end(download, QG_INVALID, NULL);
-	} else {
-		fetch(download);
-	}
-}
-
 /* On the loop: at first, and for each further try. */
 static void go(void *arg)
 {
 	struct qg_download *download = arg;
 	if (download->status != QG_OK) {
 		end(download, download->status, NULL);
-	} else if (download->is_inner || download->tries > 0) {
-		fetch(download);
 	} else {
-		download->in_pool =
-			qg_loop_work(download->bot->loop, resolve, resolved, download) != NULL;
-		if (!download->in_pool) {
-			end(download, QG_NO_MEMORY, NULL);
-		}
+		fetch(download);
 	}
 }
 
+/* ---- where it leads ---- */
+
 static enum qg_status check(struct qg_download *download, const struct qg_download_request *request)
 {
-	struct qg_address base;
+	struct qg_address address, base;
 	bool wants_https = request->https;
-	if (!qg_address_read(download->url, &download->address)) {
+	if (!qg_address_read(download->url, &address)) {
 		return QG_INVALID;
 	}
 	for (size_t i = 0; i < sizeof(request->bases) / sizeof(request->bases[0]); i++) {
 		if (request->bases[i] && qg_address_read(request->bases[i], &base) &&
-			strcmp(base.host, download->address.host) == 0) {
+			strcmp(base.host, address.host) == 0) {
 			download->is_inner = true;
 			wants_https = wants_https && base.is_https;
 		}
 	}
-	bool is_refused = (wants_https && !download->address.is_https) ||
-			  (!download->is_inner && qg_address_is_private(download->address.host));
-	return is_refused ? QG_INVALID : QG_OK;
+	return wants_https && !address.is_https ? QG_INVALID : QG_OK;
 }
 
 struct qg_download *qg_download_start(const struct qg_bot *bot,
@@ -213,7 +180,7 @@ struct qg_download *qg_download_start(const struct qg_bot *bot,
 	download->url = qg_str_copy(request->url);
 	download->timer = qg_timer_create(bot->loop, go, download);
 	if (!download->url || !download->timer) {
-		destroy(download);
+		qg_download_cancel(download);
 		return NULL;
 	}
 	download->status = bot->http ? check(download, request) : QG_AWAY;

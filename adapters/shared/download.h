@@ -1,4 +1,4 @@
-/* download.h - a file at an address that a platform's message brought: fetched once it is clear where that leads. */
+/* download.h - a file at an address that a platform's message brought: fetched, unless it leads inside. */
 #ifndef QG_DOWNLOAD_H
 #define QG_DOWNLOAD_H
 

@@ -240,7 +240,7 @@ struct qg_fetch *qg_fetch_start(struct qg_http_client *client,
 	}
 	client->counts.requests++;
 	if (status != QG_OK) {
-		fetch_over(fetch, QG_FETCH_URL);
+		fetch_over(fetch, fetch->turned_away ? QG_FETCH_INSIDE : QG_FETCH_URL);
 	} else if (client->inside) {
 		qg_list_remove(&fetch->link);
 		qg_list_add(&client->waiting, &fetch->link);

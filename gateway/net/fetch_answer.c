@@ -32,9 +32,12 @@ static int on_resolving(void *resolver, void *reserved, void *arg)
 	return 0;
 }
 
-/* libcurl's own sockets would be inherited by child processes. */
+/* libcurl's own sockets would be inherited by child processes. Without one it tries the next address of the name. */
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
+	if (!fetch_may_open(arg, &address->addr)) {
+		return CURL_SOCKET_BAD;
+	}
 	fetch_set_connecting(arg, true);
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
@@ -58,6 +61,10 @@ static int on_sending(void *arg, char *to, char *from, int to_port, int from_por
 	uint64_t now = qg_clock_mono();
 	fetch_set_connecting(fetch, false);
 	if (fetch->cancelled) {
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (!fetch_may_use(fetch, to)) {
+		give_up(fetch, QG_FETCH_INSIDE);
 		return CURL_PREREQFUNC_ABORT;
 	}
 	if (fetch->sent_ms && !may_go_again(fetch, now)) {

@@ -75,7 +75,9 @@ static void take_end(struct qg_fetch *fetch, CURLcode code)
 	if (code == CURLE_OK && !fetch->head_done) {
 		code = CURLE_PARTIAL_FILE;
 	}
-	fetch_over(fetch, fetch_error_of(code, fetch->sent_ms != 0));
+	enum qg_fetch_error error = fetch_error_of(code, fetch->sent_ms != 0);
+	fetch_over(
+		fetch, error == QG_FETCH_CONNECT && fetch->turned_away ? QG_FETCH_INSIDE : error);
 	if (fetch->failure != QG_FETCH_NONE) {
 		fetch_error_describe(fetch, code);
 	}

@@ -6,6 +6,7 @@
  *   fetch_request.c a request becomes a transfer: every option that libcurl is given
  *   fetch_answer.c  what libcurl calls while a transfer runs: sent, headers, body
  *   fetch_origin.c  which servers speak HTTP/2, and how many connections to them are wise
+ *   fetch_outside.c requests that may not lead inside
  *   fetch_trust.c   the certificates believed, loaded once for all connections
  *   fetch_error.c   libcurl's errors in our words
  *
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "qg/buf.h"
 #include "qg/fetch.h"
@@ -107,6 +109,8 @@ struct qg_fetch {
 	struct fetch_multi *multi;   /* NULL while in none */
 	enum fetch_state state;
 	bool gathers, http1;
+	bool outside;	  /* connects to public addresses only; never set by a proxy */
+	bool turned_away; /* from an address that leads inside */
 	bool told;	  /* ended() is running or was */
 	bool repeatable;  /* the method is harmless twice */
 	unsigned repeats; /* of the request, by libcurl itself */
@@ -180,6 +184,15 @@ QG_MUST_CHECK enum qg_status fetch_request_apply(
 
 /* Names the functions below it to the transfer; what libcurl returned, 0 if all went well. */
 QG_MUST_CHECK int fetch_answer_apply(struct qg_fetch *fetch);
+
+/* ---- fetch_outside.c ---- */
+
+/* For a request that may lead outside only. QG_INVALID: its address says that it does not (turned_away). */
+QG_MUST_CHECK enum qg_status fetch_outside_apply(struct qg_fetch *fetch, const char *url);
+/* Of every request, before a socket is opened to an address. */
+bool fetch_may_open(struct qg_fetch *fetch, const struct sockaddr *address);
+/* Before it goes out on a connection; peer is an address as text. */
+bool fetch_may_use(const struct qg_fetch *fetch, const char *peer);
 
 /* ---- fetch_error.c ---- */
 

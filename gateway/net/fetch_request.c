@@ -195,6 +195,9 @@ enum qg_status fetch_request_apply(struct qg_fetch *fetch, const struct qg_fetch
 	if (fetch_answer_apply(fetch) || apply_way(fetch, request) || apply_tls(fetch)) {
 		return QG_NO_MEMORY;
 	}
-	enum qg_status status = apply_method(fetch, request);
+	enum qg_status status = request->outside ? fetch_outside_apply(fetch, request->url) : QG_OK;
+	if (status == QG_OK) {
+		status = apply_method(fetch, request);
+	}
 	return status == QG_OK ? apply_headers(fetch, request) : status;
 }

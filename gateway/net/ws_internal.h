@@ -7,7 +7,7 @@
  *   ws_attempt.c  from a link to a connection: one address after the other, directly or by a proxy
  *   ws_resolve.c  names to addresses in the pool, each name once for all links
  *   ws_target.c   an address and headers become the parts of a request
- *   ws_proxy.c    which proxy the environment names for a target
+ *   ws_proxy.c    the proxy for a target, in parts
  *   ws_trust.c    the one TLS context of all links, and whose name a certificate must bear
  *   ws_clock.c    the one timer of a link: connecting, pings, closing
  *   ws_read.c     fragments become messages

@@ -24,6 +24,7 @@ struct qg_fetch;
 #define QG_FETCH_ERROR_MAP(X)                                                                      \
 	X(NONE, "ok")                                                                              \
 	X(URL, "not a usable address")                                                             \
+	X(INSIDE, "it leads inside, where this request may not go")                                \
 	X(RESOLVE, "the name does not resolve")                                                    \
 	X(CONNECT, "no connection")                                                                \
 	X(TLS, "the certificate or the handshake was refused")                                     \
@@ -61,6 +62,10 @@ struct qg_fetch_request {
 	size_t piece_count;
 	size_t most;  /* bytes of the answer's body, all in all; 0: 4 MiB */
 	bool http1;   /* never HTTP/2 */
+	/* For an address that strangers wrote: only public addresses are connected to, whatever the name resolves to, else
+	 * it ends with QG_FETCH_INSIDE. By a proxy of the environment only the address as written is judged: what names
+	 * lead to is the proxy's matter. */
+	bool outside;
 	bool gathers; /* the body is kept and given to ended(); data() is not called */
 	/* Until the request can leave (a place on a connection, name, TCP, TLS); from there to the status of the answer,
 	 * sending the body included; between any two pieces after it; all in all. 0: 8 s, 30 s, 60 s, 600 s */

@@ -198,13 +198,14 @@ START_TEST(test_answers)
 END_TEST
 
 static const char *const forbidden[] = {"", "x", "ftp://h.example/x", "http://h.example/x",
-	"https://127.0.0.2/x", "https://localhost/x", "https://a.localhost/x", "https://10.0.0.1/x",
-	"https://172.31.255.1/x", "https://192.168.1.1/x", "https://169.254.169.254/latest",
-	"https://[::1]/x", "https://[fe80::1]/x", "https://[fd00::1]/x",
-	"https://[::ffff:10.0.0.1]/x", "https://0x7f.1/x", "https://2130706433/x", "https://0/x",
-	"https://intranet/x", "https://printer.local/x", "https://user@h.example/x",
-	"https://h.example\\@x/", "https:///x", "https://h.example:x/", "https://100.64.0.1/x",
-	"https://[::]/x", "https://224.0.0.1/x"};
+	"https://127.0.0.2/x", "https://localhost/x", "https://localhost./x",
+	"https://a.localhost/x", "https://10.0.0.1/x", "https://172.31.255.1/x",
+	"https://192.168.1.1/x", "https://169.254.169.254/latest", "https://[::1]/x",
+	"https://[fe80::1]/x", "https://[fd00::1]/x", "https://[::ffff:10.0.0.1]/x",
+	"https://0x7f.1/x", "https://2130706433/x", "https://0/x", "https://intranet/x",
+	"https://printer.local/x", "https://user@h.example/x", "https://h.example\\@x/",
+	"https:///x", "https://h.example:x/", "https://100.64.0.1/x", "https://[::]/x",
+	"https://224.0.0.1/x"};
 
 START_TEST(test_forbidden)
 {
@@ -212,27 +213,6 @@ START_TEST(test_forbidden)
 		"{s:s, s:s, s:s}", "type", "image", "url", forbidden[_i], "mode", "webhook");
 	ck_assert_int_eq(fetch(item, 10), QG_INVALID);
 	ck_assert_uint_eq(world.asked_count, 0);
-	json_decref(item);
-}
-END_TEST
-
-static const char *const outside[] = {"93.184.216.34", "2606:2800:220:1::1", "h.example",
-	"172.32.0.1", "100.128.0.1", "11.0.0.1"};
-
-START_TEST(test_outside)
-{
-	ck_assert(!qg_address_is_private(outside[_i]));
-}
-END_TEST
-
-/* A name that leads inside is found out before anything is fetched. */
-START_TEST(test_leads_inside)
-{
-	ck_assert(qg_address_leads_inside("localhost"));
-	ck_assert(qg_address_leads_inside("127.0.0.1"));
-	json_t *item = json_pack("{s:s, s:s, s:s}", "type", "image", "url", "https://localhost./x",
-		"mode", "webhook");
-	ck_assert_int_eq(fetch(item, 10), QG_INVALID);
 	json_decref(item);
 }
 END_TEST
@@ -299,8 +279,6 @@ int main(void)
 	tcase_add_loop_test(tcase, test_names, 0, sizeof(names) / sizeof(names[0]));
 	tcase_add_loop_test(tcase, test_answers, 0, sizeof(answers) / sizeof(answers[0]));
 	tcase_add_loop_test(tcase, test_forbidden, 0, sizeof(forbidden) / sizeof(forbidden[0]));
-	tcase_add_loop_test(tcase, test_outside, 0, sizeof(outside) / sizeof(outside[0]));
-	tcase_add_test(tcase, test_leads_inside);
 	tcase_add_test(tcase, test_keys);
 	tcase_add_test(tcase, test_forgotten);
 	tcase_add_test(tcase, test_forgotten_in_the_pool);

@@ -9,6 +9,9 @@
 static const struct qg_fetch_request post = {
 	.method = "POST", .url = "https://127.0.0.1:9/v1", .body = "question", .body_size = 8};
 
+static const struct qg_fetch_request outside = {
+	.method = "GET", .url = "https://files.example/x", .outside = true};
+
 static bool make_client(void *arg)
 {
 	struct qg_http_client *made = qg_http_client_create(loop);
@@ -30,14 +33,24 @@ static void on_ended(void *arg, struct qg_fetch *fetch, const struct qg_fetch_en
 static const struct qg_fetch_host host = {on_data, on_ended};
 
 /* The client lives for the round too, so that what its tables grew by is not taken for a leak. */
-static bool start_one(void *arg)
+static bool start(const struct qg_fetch_request *request)
 {
 	struct qg_http_client *made = qg_http_client_create(loop);
-	struct qg_fetch *fetch = made ? qg_fetch_start(made, &post, &host, NULL) : NULL;
+	struct qg_fetch *fetch = made ? qg_fetch_start(made, request, &host, NULL) : NULL;
 	bool started = fetch != NULL;
 	qg_fetch_cancel(fetch);
 	qg_http_client_destroy(made);
 	return started;
+}
+
+static bool start_one(void *arg)
+{
+	return start(&post);
+}
+
+static bool start_outside(void *arg)
+{
+	return start(&outside);
 }
 
 /* Every allocation of body fails once; how many there were. */
@@ -79,6 +92,15 @@ START_TEST(a_fetch)
 }
 END_TEST
 
+START_TEST(a_fetch_from_outside)
+{
+	setenv("https_proxy", "http://127.0.0.1:9", 1);
+	setenv("no_proxy", "other.example", 1);
+	expect_no_leak(start_outside, 40);
+	ck_assert_int_eq(ends, 0);
+}
+END_TEST
+
 /* Lives beside those of the test: what the libraries keep for good they have from it. */
 static struct qg_http_client *kept;
 
@@ -108,6 +130,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, the_client);
 	tcase_add_test(tests, a_fetch);
+	tcase_add_test(tests, a_fetch_from_outside);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
