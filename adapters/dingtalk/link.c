@@ -132,11 +132,14 @@ static void left(struct qg_uplink_member *member)
 	dingtalk_core_wake(core_of(member)); /* it waits for just this */
 }
 
+static struct qg_places places = QG_PLACES(places);
+
 static const struct qg_uplink_kind kind = {.platform = "dingtalk",
 	.what = "Stream connection",
 	.link_size = sizeof(struct dingtalk_link),
 	.wire_size = sizeof(struct dingtalk_wire),
 	.request = {.most = FRAME_MOST, .ping_ms = PING_MS, .pong_ms = PONG_MS},
+	.places = &places,
 	.first_ms = FIRST_MS,
 	.longest_ms = LONGEST_MS,
 	.goodbye_ms = GOODBYE_MS,

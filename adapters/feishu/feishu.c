@@ -237,14 +237,16 @@ static enum qg_status init(struct qg_bot *bot)
 	return QG_OK;
 }
 
-/* Asks for the bot's own id before the first message needs it. */
+/* The bot's own id is asked for before the first message needs it; on a link, once that is up. */
 static enum qg_status start(struct qg_bot *bot)
 {
 	struct feishu_core *core = feishu_core_of(bot);
 	core->started = true;
 	core->stopping = false;
-	feishu_identity_get(core->account);
 	join_link(core);
+	if (!core->seat.link || qg_uplink_is_up(core->seat.link)) {
+		feishu_identity_prepare(core->account);
+	}
 	feishu_cards_recover(core);
 	feishu_react_recover(core);
 	return QG_OK;

@@ -219,12 +219,16 @@ void feishu_link_leave(struct feishu_core *core);
 
 struct feishu_account;
 
+/* For all that is asked of the platform so that an account may begin, of its links too. */
+extern struct qg_places feishu_places;
+
 struct feishu_identity {
 	char *open_id; /* NULL while unknown */
 	bool sure;     /* the platform itself said so, in this process */
 	struct feishu_call *asking;
 	struct qg_backoff backoff;
 	struct qg_timer *again;
+	struct qg_place place; /* for a question that nobody waits for */
 	bool complained;
 	/* what an earlier process learned; redis NULL: nowhere */
 	struct qg_redis *redis;
@@ -241,7 +245,9 @@ QG_MUST_CHECK enum qg_status feishu_identity_init(
 	struct feishu_account *account, const struct qg_bot *bot);
 /* Accepts one that init() never saw, zeroed. */
 void feishu_identity_finish(struct feishu_account *account);
-/* Borrowed until the loop's next turn; NULL while unknown. Learns it, where the platform has not said it yet. */
+/* Learns it in its turn, before somebody needs it. */
+void feishu_identity_prepare(struct feishu_account *account);
+/* Borrowed until the loop's next turn; NULL while unknown. Learns it at once, where the platform has not said it yet. */
 const char *feishu_identity_get(struct feishu_account *account);
 /* An answer is on its way: watchers will be told. */
 bool feishu_identity_is_coming(const struct feishu_account *account);

@@ -1,9 +1,9 @@
 /* identity.c - the open_id by which groups mention this bot: asked of the platform, remembered in Redis.
  *
  * Whether a group's message speaks to the bot is told by its open_id alone, and only the platform knows it. It is asked
- * once in each process, by the first who needs it, and written down, so that a process that just started knows it
- * before that answer is there, also while the platform's API is away. What was written down is only believed until the
- * platform says it anew. */
+ * once in each process, when few others open (places.c) or by the first who needs it, and written down, so that a process
+ * that just started knows it before that answer is there, also while the platform's API is away. What was written down is
+ * only believed until the platform says it anew. */
 #include "feishu.h"
 
 #include <stdlib.h>
@@ -15,6 +15,8 @@
 
 #define BACKOFF_MIN_MS 500
 #define BACKOFF_MAX_MS 60000
+
+struct qg_places feishu_places = QG_PLACES(feishu_places);
 
 static void tell(struct feishu_account *account)
 {
@@ -63,6 +65,12 @@ static void learn(struct feishu_account *account, char *given)
 	}
 }
 
+static void ask_later(struct feishu_identity *own)
+{
+	qg_place_leave(&own->place);
+	qg_timer_start(own->again, qg_backoff_next(&own->backoff));
+}
+
 static void informed(void *arg, const struct feishu_answer *answer)
 {
 	static const char *const paths[] = {"bot.open_id"};
@@ -70,6 +78,7 @@ static void informed(void *arg, const struct feishu_answer *answer)
 	struct qg_piece found = {0};
 	char *given = NULL;
 	account->own.asking = NULL;
+	qg_place_leave(&account->own.place);
 	if (feishu_error_outcome(answer).status == QG_OK &&
 		qg_scan(answer->body, answer->size, paths, 1, &found) == QG_OK &&
 		found.kind == QG_PIECE_STRING && found.size > 0 && found.size <= QG_ID_MAX) {
@@ -80,18 +89,30 @@ static void informed(void *arg, const struct feishu_answer *answer)
 		learn(account, given);
 	} else {
 		complain(account, answer);
-		qg_timer_start(account->own.again, qg_backoff_next(&account->own.backoff));
+		ask_later(&account->own);
 	}
 	tell(account);
 }
 
-static void ask(void *arg)
+static void ask(struct feishu_account *account)
 {
-	struct feishu_account *account = arg;
 	account->own.asking = feishu_call_start(
 		account, "GET", "/open-apis/bot/v3/info", NULL, informed, account);
 	if (!account->own.asking) {
-		qg_timer_start(account->own.again, qg_backoff_next(&account->own.backoff));
+		ask_later(&account->own);
+	}
+}
+
+static bool is_to_ask(const struct feishu_identity *own)
+{
+	return !own->sure && !own->asking && !qg_timer_is_active(own->again);
+}
+
+static void ask_in_turn(void *arg)
+{
+	struct feishu_account *account = arg;
+	if (is_to_ask(&account->own) && qg_place_take(&account->own.place)) {
+		ask(account);
 	}
 }
 
@@ -117,6 +138,9 @@ static void recalled(void *arg, enum qg_status status, const struct qg_redis_rep
 static void recall(struct feishu_account *account)
 {
 	struct feishu_identity *own = &account->own;
+	if (own->open_id || !own->redis || own->recalling || own->recalled) {
+		return;
+	}
 	own->recalling = true;
 	account->references++;
 	qg_redis_run(own->redis, recalled, account, "GET %s", own->key);
@@ -128,31 +152,40 @@ enum qg_status feishu_identity_init(struct feishu_account *account, const struct
 {
 	struct feishu_identity *own = &account->own;
 	qg_backoff_init(&own->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-	own->again = qg_timer_create(bot->loop, ask, account);
+	own->again = qg_timer_create(bot->loop, ask_in_turn, account);
 	own->redis = bot->prefix ? bot->redis : NULL;
 	own->key =
 		qg_str_printf("%sfeishu:own:%s", bot->prefix ? bot->prefix : "", account->app_id);
-	return own->again && own->key ? QG_OK : QG_NO_MEMORY;
+	if (!own->again || !own->key) {
+		return QG_NO_MEMORY;
+	}
+	return qg_place_init(&own->place, &feishu_places, bot->loop, ask_in_turn, account);
 }
 
 void feishu_identity_finish(struct feishu_account *account)
 {
 	struct feishu_identity *own = &account->own;
 	feishu_call_cancel(own->asking);
+	qg_place_finish(&own->place);
 	qg_timer_destroy(own->again);
 	free(own->open_id);
 	free(own->key);
 }
 
+void feishu_identity_prepare(struct feishu_account *account)
+{
+	ask_in_turn(account);
+	recall(account);
+}
+
 const char *feishu_identity_get(struct feishu_account *account)
 {
 	struct feishu_identity *own = &account->own;
-	if (!own->sure && !own->asking && !qg_timer_is_active(own->again)) {
+	if (is_to_ask(own)) {
+		qg_place_leave(&own->place); /* somebody waits: this is urgent */
 		ask(account);
 	}
-	if (!own->open_id && own->redis && !own->recalling && !own->recalled) {
-		recall(account);
-	}
+	recall(account);
 	return own->open_id;
 }
 

@@ -164,6 +164,10 @@ static void opened(struct qg_uplink_wire *up)
 {
 	(void)ping(wire_of(up), qg_clock_mono());
 	qg_uplink_look(up->link);
+	QG_LIST_FOR_EACH (item, &up->link->members) {
+		struct qg_uplink_member *member = QG_CONTAINER(item, struct qg_uplink_member, item);
+		feishu_identity_prepare(core_of(member)->account);
+	}
 }
 
 void feishu_wire_lives(struct feishu_wire *wire)
@@ -258,6 +262,7 @@ static const struct qg_uplink_kind kind = {.platform = "feishu",
 	.link_size = sizeof(struct feishu_link),
 	.wire_size = sizeof(struct feishu_wire),
 	.request = {.most = FEISHU_FRAME_MAX, .no_pings = true, .wanted = wanted},
+	.places = &feishu_places,
 	.first_ms = FIRST_MS,
 	.longest_ms = LONGEST_MS,
 	.goodbye_ms = GOODBYE_MS,

@@ -2,8 +2,9 @@
  *
  * Every connect asks for an address first, for it holds a ticket that is good once. All losses are tried again for ever,
  * with waits that grow until something came or a connection lasted; where a person must act they are slow ones, and what
- * is to be done is said once. Where one connection takes the place of another the old one is served until it ends: what a
- * platform pushes in between it may not push again. */
+ * is to be done is said once. Only some links open at a time, the others wait for their turn (places.c). Where one
+ * connection takes the place of another the old one is served until it ends: what a platform pushes in between it may
+ * not push again. */
 #include "uplink.h"
 
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 #define APART_MS 1000	 /* between two dials, also where a connection is sent away at once */
 #define LASTING_MS 60000 /* so long a life is a success without a frame, too */
 #define LEAVING_MOST 8
+
+static const char waiting[] = "waits for its turn to connect";
 
 static struct qg_list all = {&all, &all};
 
@@ -47,6 +50,7 @@ static void destroy(struct qg_uplink *link)
 {
 	qg_list_remove(&link->item);
 	link->kind->unask(link->asking);
+	qg_place_finish(&link->place);
 	while (!qg_list_is_empty(&link->wires)) {
 		struct qg_uplink_wire *wire = wire_at(link->wires.next);
 		qg_ws_cancel(wire->ws);
@@ -61,6 +65,14 @@ static void destroy(struct qg_uplink *link)
 static void fire(void *arg)
 {
 	qg_uplink_tick(arg);
+}
+
+/* It has a place: what waited for it is due. */
+static void turn(void *arg)
+{
+	struct qg_uplink *link = arg;
+	link->dial_at = qg_clock_mono();
+	qg_uplink_tick(link);
 }
 
 static struct qg_uplink *create(
@@ -84,7 +96,8 @@ static struct qg_uplink *create(
 	enum qg_status status = kind->set(link, bot, &other);
 	link->key = qg_str_copy(key);
 	link->timer = qg_timer_create(bot->loop, fire, link);
-	if (status != QG_OK || !link->key || !link->timer) {
+	if (qg_place_init(&link->place, kind->places, bot->loop, turn, link) != QG_OK ||
+		status != QG_OK || !link->key || !link->timer) {
 		destroy(link);
 		return NULL;
 	}
@@ -207,6 +220,7 @@ void qg_uplink_retire(struct qg_uplink_member *member)
 	link->dial_at = UINT64_MAX;
 	link->kind->unask(link->asking);
 	link->asking = NULL;
+	qg_place_leave(&link->place);
 	QG_LIST_FOR_EACH (item, &link->wires) {
 		goodbye(wire_at(item));
 	}
@@ -285,6 +299,7 @@ static void lost(struct qg_uplink *link, const struct qg_uplink_loss *loss)
 {
 	const struct qg_uplink_kind *kind = link->kind;
 	uint64_t wait = wait_of(link, loss);
+	qg_place_leave(&link->place);
 	if (loss->words && link->told != loss->words) { /* once, not at every try */
 		link->told = loss->words;
 		qg_log_error(qg_uplink_name(link), "%s: %s (%s)", kind->platform, loss->words,
@@ -338,6 +353,7 @@ static void opened(void *arg, struct qg_ws *ws)
 	wire->opened_at = qg_clock_mono();
 	if (!wire->is_leaving) {
 		link->told = NULL;
+		qg_place_leave(&link->place);
 		relieve(link, wire->opened_at);
 	}
 	changed(link, "connected");
@@ -424,6 +440,11 @@ void qg_uplink_asked(struct qg_uplink *link, const char *url)
 static void dial(struct qg_uplink *link, uint64_t now)
 {
 	link->dial_at = UINT64_MAX;
+	if (!qg_place_take(&link->place)) {
+		link->why = qg_uplink_is_up(link) ? link->why : waiting;
+		return;
+	}
+	link->why = link->why == waiting ? "connecting" : link->why;
 	link->dialled_at = now;
 	link->asking = link->kind->ask(link);
 	if (!link->asking) {

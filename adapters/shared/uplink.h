@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "places.h"
 #include "qg/adapter.h"
 #include "qg/backoff.h"
 #include "qg/list.h"
@@ -45,10 +46,11 @@ struct qg_uplink {
 	struct qg_loop *loop;
 	struct qg_ws_client *client;
 	struct qg_http_client *http;
-	void *asking;	  /* what kind->ask() gave */
-	const char *why;  /* of the state, for logs; a literal */
-	const char *told; /* what an operator was told last; a literal */
-	bool closing;	  /* nobody joins any more */
+	struct qg_place place; /* from asking for an address until the connection is open */
+	void *asking;	       /* what kind->ask() gave */
+	const char *why;       /* of the state, for logs; a literal */
+	const char *told;      /* what an operator was told last; a literal */
+	bool closing;	       /* nobody joins any more */
 	struct qg_backoff backoff;
 	uint64_t dial_at, dialled_at; /* dial_at: UINT64_MAX where nothing is to be dialled */
 	struct qg_timer *timer;
@@ -65,6 +67,7 @@ struct qg_uplink_loss {	   /* why there is no connection; literals but for why *
 struct qg_uplink_kind {
 	const char *platform, *what;   /* for logs: "dingtalk", "Stream connection" */
 	size_t link_size, wire_size;   /* of the platform's structs */
+	struct qg_places *places;      /* for all of its links that open */
 	struct qg_ws_request request;  /* of each connection, but for the address */
 	unsigned first_ms, longest_ms; /* of the backoff; link->backoff may be set later */
 	unsigned goodbye_ms; /* what a connection is left once its successor is open; 0: nothing */

@@ -55,6 +55,7 @@ static void platform(void *arg, struct qg_http_exchange *x)
 			"{\"code\":0,\"msg\":\"ok\",\"tenant_access_token\":\"t-1\",\"expire\":"
 			"7200}");
 	} else if (strcmp(path, INFO_PATH) == 0) {
+		sock.infos++;
 		say(x, 0,
 			"{\"code\":0,\"msg\":\"ok\",\"bot\":{\"activate_status\":2,\"app_name\":"
 			"\"a\",\"open_id\":\"" OWN "\"}}");
@@ -119,10 +120,10 @@ void sock_wait_opens(unsigned count)
 
 /* ---- the bot ---- */
 
-static struct fake_host *create_host(const char *secret, const char *more)
+static struct fake_host *create_host(const char *app, const char *secret, const char *more)
 {
 	QG_AUTO(qg_str_free)
-	char *options = qg_str_printf("app_id: " APP "\napp_secret: %s\napi_base: 'http://%s'\n%s",
+	char *options = qg_str_printf("app_id: %s\napp_secret: %s\napi_base: 'http://%s'\n%s", app,
 		secret, qg_http_server_address(sock.platform), more);
 	struct fake_host *host = fake_host_create_with(
 		sock.loop, qg_adapter_find("feishu"), options, NULL, NULL, sock.client);
@@ -142,12 +143,19 @@ void sock_open(const char *more)
 	sock.client = qg_http_client_create(sock.loop);
 	ck_assert_ptr_nonnull(sock.client);
 	sock.platform = fake_host_serve(sock.loop, 0, platform, NULL);
-	sock.host = create_host(SECRET, more);
+	sock.host = create_host(APP, SECRET, more);
 }
 
 struct fake_host *sock_other(const char *secret)
 {
-	return create_host(secret ? secret : SECRET, "");
+	return create_host(APP, secret ? secret : SECRET, "");
+}
+
+struct fake_host *sock_app(unsigned number)
+{
+	char app[32];
+	snprintf(app, sizeof(app), "cli_%016x", number);
+	return create_host(app, SECRET, "");
 }
 
 void sock_close(void)

@@ -17,6 +17,7 @@ struct sock {
 	int64_t wall;
 	uint64_t mono;
 	unsigned opens;		      /* calls of the endpoint */
+	unsigned infos;		      /* questions for the own id */
 	char *method, *locale, *body; /* of the last one */
 	/* what it says; NULL and 0: all is well */
 	const char *answer, *config;
@@ -30,6 +31,8 @@ void sock_open(const char *more);
 void sock_close(void);
 /* Another bot of the same app, with a secret of its own or NULL; not started. */
 struct fake_host *sock_other(const char *secret);
+/* The bot of another app; not started. */
+struct fake_host *sock_app(unsigned number);
 struct feishu_core *sock_core(void);
 struct feishu_link *sock_link(void);
 /* Moves both clocks by ms, 4 s at a time at the most, and does what is due. */

@@ -7,6 +7,7 @@
 #include "socket.h"
 
 #include "qg/json.h"
+#include "qg/loop.h"
 #include "qg/str.h"
 
 #define PING "0800100018f681801020002a0c0a0474797065120470696e67"
@@ -379,6 +380,147 @@ START_TEST(test_finish_in_the_middle)
 }
 END_TEST
 
+/* ---- many at a time ---- */
+
+#define MANY 25
+#define FEW QG_PLACES_MOST
+
+static struct fake_host *many[MANY];
+
+static struct qg_uplink *link_at(size_t at)
+{
+	return (*(struct feishu_core **)many[at]->bot.state)->seat.link;
+}
+
+/* All of them started; as many as may have dialled, in order. */
+static void start_many(void)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		many[i] = sock_app(i);
+		ck_assert_int_eq(many[i]->bot.adapter->start(&many[i]->bot), QG_OK);
+	}
+	sock_wait_lines(FEW);
+	sock_settle();
+	ck_assert_uint_eq(sock.opens, FEW);
+	ck_assert_uint_eq(sock.infos, 0);
+	for (size_t i = 0; i < MANY; i++) {
+		ck_assert_int_eq(link_at(i)->wire != NULL, i < FEW);
+		ck_assert_str_eq(
+			link_at(i)->why, i < FEW ? "connecting" : "waits for its turn to connect");
+	}
+}
+
+static void end_many(void)
+{
+	for (size_t i = 0; i < MANY; i++) {
+		fake_host_destroy(many[i]);
+		many[i] = NULL;
+	}
+	ck_assert_ptr_eq(feishu_places.held.next, &feishu_places.held);
+	ck_assert_ptr_eq(feishu_places.waiting.next, &feishu_places.waiting);
+	ck_assert_uint_eq(feishu_places.taken, 0);
+}
+
+static bool all_are_known(void *arg)
+{
+	return sock.infos == MANY;
+}
+
+/* One place given back is one more that dials, whoever came first. */
+START_TEST(test_many)
+{
+	start_many();
+	for (size_t i = 0; i < MANY; i++) {
+		ck_assert_ptr_nonnull(link_at(i)->wire);
+		peer_accept(i);
+		size_t next = i + FEW + 1 < MANY ? i + FEW + 1 : MANY;
+		sock_wait_lines(next);
+		sock_settle();
+		ck_assert_uint_eq(sock.opens, next);
+		ck_assert_uint_le(feishu_places.taken, FEW);
+		ck_assert_int_eq(many[i]->link, QG_LINK_UP);
+	}
+	fake_host_wait(sock.loop, all_are_known, NULL);
+	sock_settle();
+	ck_assert_uint_eq(sock.infos, MANY);
+	end_many();
+}
+END_TEST
+
+/* Who failed waits for its backoff alone, and then behind those who have not had their turn. */
+START_TEST(test_many_failures)
+{
+	start_many();
+	peer_end(0, 503);
+	sock_wait_lines(FEW + 1);
+	ck_assert_ptr_nonnull(link_at(FEW)->wire);
+	ck_assert_uint_eq(link_at(0)->backoff.tries, 1);
+	ck_assert_uint_le(link_at(0)->dial_at, sock.mono + 5000);
+	link_at(0)->dial_at = sock.mono;
+	qg_uplink_tick(link_at(0));
+	sock_settle();
+	ck_assert_str_eq(link_at(0)->why, "waits for its turn to connect");
+	ck_assert_uint_eq(link_at(0)->backoff.tries, 1);
+	for (size_t i = 1; i < MANY - FEW; i++) {
+		ck_assert_ptr_null(link_at(0)->wire);
+		peer_accept(i);
+		sock_wait_lines(FEW + 1 + i);
+		ck_assert_ptr_nonnull(link_at(FEW + i)->wire);
+	}
+	peer_accept(MANY - FEW);
+	sock_wait_lines(MANY + 1);
+	ck_assert_ptr_nonnull(link_at(0)->wire);
+	end_many();
+}
+END_TEST
+
+/* Whoever ends gives back what it has, or its turn. */
+START_TEST(test_many_leave)
+{
+	start_many();
+	fake_host_destroy(many[FEW]); /* the first who waits */
+	many[FEW] = NULL;
+	many[FEW + 1]->bot.adapter->stop(&many[FEW + 1]->bot);
+	sock_settle();
+	ck_assert_uint_eq(many[FEW + 1]->stops, 1);
+	ck_assert_uint_eq(peer.line_count, FEW);
+	fake_host_destroy(many[0]); /* one that shakes hands */
+	many[0] = NULL;
+	sock_wait_lines(FEW + 1);
+	ck_assert_ptr_nonnull(link_at(FEW + 2)->wire);
+	many[1]->bot.adapter->stop(&many[1]->bot);
+	fake_host_destroy(many[FEW + 3]); /* its turn has come, and it does not know yet */
+	many[FEW + 3] = NULL;
+	sock_wait_lines(FEW + 2);
+	ck_assert_ptr_nonnull(link_at(FEW + 4)->wire);
+	end_many();
+}
+END_TEST
+
+/* An endpoint that answers nobody keeps the others for some seconds. */
+START_TEST(test_many_slow)
+{
+	start_many();
+	sock_sleep(2999);
+	ck_assert(!qg_place_take(&link_at(FEW)->place));
+	sock_sleep(1);
+	ck_assert(qg_timer_is_active(link_at(FEW)->place.timer)); /* it watches the clock */
+	ck_assert(!qg_timer_is_active(link_at(FEW + 1)->place.timer));
+	qg_timer_start(link_at(FEW)->place.timer, 0); /* 3 s are over for it, too */
+	sock_wait_lines(MANY);
+	ck_assert_uint_eq(sock.opens, MANY);
+	ck_assert_uint_eq(feishu_places.taken, MANY - FEW);
+	for (size_t i = 0; i < MANY; i++) {
+		peer_accept(i); /* those that took long are not lost for it */
+	}
+	sock_settle();
+	for (size_t i = 0; i < MANY; i++) {
+		ck_assert_int_eq(many[i]->link, QG_LINK_UP);
+	}
+	end_many();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("feishu link");
@@ -404,6 +546,10 @@ int main(void)
 	tcase_add_test(tests, test_stop);
 	tcase_add_test(tests, test_stop_while_dialling);
 	tcase_add_test(tests, test_finish_in_the_middle);
+	tcase_add_test(tests, test_many);
+	tcase_add_test(tests, test_many_failures);
+	tcase_add_test(tests, test_many_leave);
+	tcase_add_test(tests, test_many_slow);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
