@@ -28,7 +28,9 @@
 #define WHOSE_SIZE 13
 #define SEAL_SIZE 33
 #define ANSWER_MS 2200 /* of FEISHU_TAKE_MS */
-#define TRIES_MOST 4   /* to change the card: it is in use for a moment after the press */
+/* A card that is changed before its click was answered is changed back; the answer goes another way than the change. */
+#define CHANGE_MS 400
+#define TRIES_MOST 4 /* to change the card: it is in use for a moment after the press */
 
 /* ---- the value of a button ---- */
 
@@ -306,7 +308,7 @@ static void known(void *arg, enum qg_status status, const struct qg_livecard_sta
 		destroy(press);
 		return;
 	}
-	change(press);
+	qg_timer_start(press->timer, CHANGE_MS);
 }
 
 /* What it ended as stands in Redis for a day; of older ones the toast alone tells. */

@@ -97,7 +97,7 @@ flow('a stranger with the same app takes some and is silent: they come again', {
 });
 
 // The connection is ended so many times; QUNGONG_FLOW_RECONNECTS: how many.
-const RECONNECTS = Number(process.env.QUNGONG_FLOW_RECONNECTS ?? 300);
+const RECONNECTS = Number(process.env.QUNGONG_FLOW_RECONNECTS ?? 40);
 
 // The model says back the numbers it was asked for, so that each message is found again in what people see.
 flow(`${RECONNECTS} ends of the connection under load: each message is answered, once`, { scale: 20, ms: 120_000 + RECONNECTS * 2000 },
