@@ -69,7 +69,9 @@ flow('doctor: good credentials, wrong ones, nobody there', { ms: 90_000 }, async
 	assert.equal((await rig.verb(['doctor'], { ms: 60_000 })).code, 1);
 	// beside a server that runs it asks the server, and does not take the connection from it
 	rig.writeConfig({ bots: [wecomBot(platform)] });
+	const asked = platform.account(BOT.bot_id).subscribed.length;
 	await rig.start('all');
+	await until(() => platform.account(BOT.bot_id).subscribed.length > asked, 15_000, 'its connection');
 	const before = platform.account(BOT.bot_id).subscribed.length;
 	const beside = await rig.verb(['doctor'], { ms: 40_000 });
 	assert.equal(beside.code, 0, beside.out + beside.err);
