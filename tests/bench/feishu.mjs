@@ -7,8 +7,9 @@
 // reaction, and less would be compared.
 import { startFeishu } from '../platforms/feishu.mjs';
 import { startVendor } from './cycle.mjs';
-import { rest, settled } from './rest.mjs';
-import { ANSWERS, NodeWorld, World, bots as webBots, cpuUs, median, pause, until } from './world.mjs';
+import { alone, describe, mb, ratio } from './links.mjs';
+import { rest } from './rest.mjs';
+import { ANSWERS, NodeWorld, World, cpuUs, pause, until } from './world.mjs';
 
 const BOTS = 200;
 const ROUNDS = 3;
@@ -122,24 +123,6 @@ async function node(bench, vendor, round) {
 	}
 }
 
-// What a process with one bot of the web needs: the rest of two hundred is theirs.
-async function alone() {
-	const world = new World({ bots: webBots('b', 1) });
-	try {
-		return (await settled((await world.start()).pid)).rss;
-	} finally {
-		await world.end();
-	}
-}
-
-function describe(runs) {
-	const of = (pick) => median(runs.map(pick));
-	return `${of((run) => run.cpu.server).toFixed(0)} us (+${of((run) => run.cpu.redis).toFixed(0)} Redis), ${of((run) => run.calls).toFixed(1)} calls, ` +
-		`${of((run) => run.rate).toFixed(0)} messages/s, p50 / p99 ${of((run) => run.p50).toFixed(0)} / ${of((run) => run.p99).toFixed(0)} ms`;
-}
-
-const mb = (kb) => (kb / 1024).toFixed(1);
-
 export async function feishu(bench) {
 	const vendor = await startVendor(['--chunks', CHUNKS, '--delay', CHUNK_MS]);
 	const base = await alone();
@@ -157,6 +140,5 @@ export async function feishu(bench) {
 		`RSS ${mb(their.rss)} MB, ${their.cpu.toFixed(2)} %, ${their.wakes.toFixed(0)} wake-ups a second`);
 	bench.row(`Feishu long connection: message in, reaction, model over HTTP (${CHUNKS} chunks in ${CHUNKS * CHUNK_MS} ms), card made, filled and ended, ` +
 		`${SENDERS} at a time, everysec: our CPU a message`, '-', describe(mine));
-	const ratio = median(mine.map((run, i) => theirs[i].cpu.server / run.cpu.server));
-	bench.row('... beside bots on the official SDK, the openai client and ioredis', '-', `${describe(theirs)}: ${ratio.toFixed(1)} x less`);
+	bench.row('... beside bots on the official SDK, the openai client and ioredis', '-', `${describe(theirs)}: ${ratio(mine, theirs)} x less`);
 }

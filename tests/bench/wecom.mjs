@@ -9,8 +9,9 @@ import { startWecom } from '../platforms/wecom.mjs';
 import * as bodies from '../platforms/wecom/bodies.mjs';
 import { keyOf, seal, sign } from '../platforms/wecom/crypt.mjs';
 import { startVendor } from './cycle.mjs';
-import { rest, settled } from './rest.mjs';
-import { ANSWERS, NodeWorld, World, bots as webBots, cpuUs, load, median, until } from './world.mjs';
+import { alone, describe, mb, ratio } from './links.mjs';
+import { rest } from './rest.mjs';
+import { ANSWERS, NodeWorld, World, cpuUs, load, median, until } from './world.mjs';
 
 const BOTS = 200;
 const ROUNDS = 3;
@@ -122,16 +123,6 @@ async function node(bench, vendor) {
 	}
 }
 
-// What a process with one bot of the web needs: the rest of two hundred is theirs.
-async function alone() {
-	const world = new World({ bots: webBots('b', 1) });
-	try {
-		return (await settled((await world.start()).pid)).rss;
-	} finally {
-		await world.end();
-	}
-}
-
 // ---- polls ----
 
 function post(account, route, body, i) {
@@ -181,14 +172,6 @@ async function polls(bench) {
 	}
 }
 
-function describe(runs) {
-	const of = (pick) => median(runs.map(pick));
-	return `${of((run) => run.cpu.server).toFixed(0)} us (+${of((run) => run.cpu.redis).toFixed(0)} Redis), ${of((run) => run.rate).toFixed(0)} ` +
-		`messages/s, p50 / p99 ${of((run) => run.p50).toFixed(0)} / ${of((run) => run.p99).toFixed(0)} ms`;
-}
-
-const mb = (kb) => (kb / 1024).toFixed(1);
-
 export async function wecom(bench) {
 	const vendor = await startVendor(['--chunks', CHUNKS]);
 	const base = await alone();
@@ -207,7 +190,6 @@ export async function wecom(bench) {
 		`${of(theirs, (run) => run.idle.cpu).toFixed(2)} %, ${of(theirs, (run) => run.idle.wakes).toFixed(0)} wake-ups a second`);
 	bench.row(`WeCom long connection: message in, instant model over HTTP (${CHUNKS} chunks), streamed answer finished, ${SENDERS} at a time, ` +
 		'everysec: our CPU a message', '-', describe(mine));
-	const ratio = median(mine.map((run, i) => theirs[i].cpu.server / run.cpu.server));
-	bench.row('... beside bots on the official SDK, the openai client and ioredis', '-', `${describe(theirs)}: ${ratio.toFixed(1)} x less`);
+	bench.row('... beside bots on the official SDK, the openai client and ioredis', '-', `${describe(theirs)}: ${ratio(mine, theirs)} x less`);
 	await polls(bench);
 }

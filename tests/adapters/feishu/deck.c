@@ -1,7 +1,6 @@
 /* deck.c - a Feishu bot with a Redis and a clock of the test's own. */
 #include "deck.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +10,27 @@
 #include "qg/str.h"
 
 struct deck deck;
+struct qg_test_redis *deck_redis;
 static json_t *body, *inside;
 static const char *redis_url;
 
 #define MORE "encrypt_key: k3y\nverification_token: t0ken\n"
 
-void deck_open(struct qg_test_redis *redis)
+static void start_redis(void)
 {
-	redis_url = redis ? qg_test_redis_url(redis) : NULL;
+	deck_redis = qg_test_redis_start(false);
+}
+
+static void stop_redis(void)
+{
+	qg_test_redis_stop(deck_redis);
+	deck_redis = NULL;
+}
+
+static void begin(void)
+{
+	qg_test_redis_do(deck_redis, "FLUSHALL", NULL);
+	redis_url = qg_test_redis_url(deck_redis);
 	deck.wall = 1767225600000;
 	deck.mono = 100000000;
 	qg_clock_fix(deck.wall, deck.mono);
@@ -26,7 +38,7 @@ void deck_open(struct qg_test_redis *redis)
 	deck.world.host->has_words = true;
 }
 
-void deck_close(void)
+static void end(void)
 {
 	deck_settle();
 	world_close(&deck.world);
@@ -34,6 +46,12 @@ void deck_close(void)
 	json_decref(inside);
 	body = inside = NULL;
 	qg_clock_fix(-1, 0);
+}
+
+void deck_add(TCase *tcase)
+{
+	tcase_add_unchecked_fixture(tcase, start_redis, stop_redis);
+	tcase_add_checked_fixture(tcase, begin, end);
 }
 
 void deck_kill(void)

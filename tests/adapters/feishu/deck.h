@@ -2,6 +2,8 @@
 #ifndef QG_TESTS_ADAPTERS_FEISHU_DECK_H
 #define QG_TESTS_ADAPTERS_FEISHU_DECK_H
 
+#include <check.h>
+
 #include "cards.h"
 #include "redis_server.h"
 #include "world.h"
@@ -24,10 +26,10 @@ struct deck {
 };
 
 extern struct deck deck;
+extern struct qg_test_redis *deck_redis;
 
-/* redis may be NULL. */
-void deck_open(struct qg_test_redis *redis);
-void deck_close(void);
+/* The tests of tcase share a Redis, and each finds it empty, with a bot of its own. */
+void deck_add(TCase *tcase);
 /* The bot ends as in a kill: nothing is told, nothing is ended; another one begins in the same Redis. */
 void deck_kill(void);
 struct feishu_core *deck_core(void);

@@ -15,30 +15,6 @@
 #define OTHER "7500034761341089999"
 #define REFUSED(code) "{\"code\":" #code ",\"msg\":\"no\"}"
 
-static struct qg_test_redis *server;
-
-static void start_redis(void)
-{
-	server = qg_test_redis_start(false);
-}
-
-static void stop_redis(void)
-{
-	qg_test_redis_stop(server);
-	server = NULL;
-}
-
-static void setup(void)
-{
-	qg_test_redis_do(server, "FLUSHALL", NULL);
-	deck_open(server);
-}
-
-static void teardown(void)
-{
-	deck_close();
-}
-
 static void make(const char *text)
 {
 	deck_draft(1, text);
@@ -122,8 +98,8 @@ START_TEST(test_owner_again)
 	deck.world.host->fenced = true;
 	deck_draft(2, "一二");
 	deck_pass(1000);
-	qg_test_redis_do(server, "HSET", ROW, "s", "done", NULL);
-	qg_test_redis_do(server, "ZREM", OPEN_ROWS, DECK_REPLY, NULL);
+	qg_test_redis_do(deck_redis, "HSET", ROW, "s", "done", NULL);
+	qg_test_redis_do(deck_redis, "ZREM", OPEN_ROWS, DECK_REPLY, NULL);
 	deck.world.host->fenced = false;
 	feishu_cards_recover(deck_core());
 	deck_pass(QG_LIVECARDS_IDLE_MS + 1000);
@@ -138,7 +114,7 @@ START_TEST(test_two_makers)
 	deck.world.mute = true;
 	deck_draft(1, "一");
 	deck_wait_asked(1);
-	qg_test_redis_do(server, "HSET", ROW, "m", OTHER, NULL);
+	qg_test_redis_do(deck_redis, "HSET", ROW, "m", OTHER, NULL);
 	deck.world.mute = false;
 	answer_last("{\"code\":0,\"data\":{\"card_id\":\"" DECK_CARD "\"}}");
 	deck_wait_asked(2);
@@ -152,7 +128,7 @@ START_TEST(test_two_senders)
 	deck.world.mute = true;
 	deck_draft(1, "一");
 	deck_wait_asked(1);
-	qg_test_redis_do(server, "HSET", ROW, "m", OTHER " om_other", NULL);
+	qg_test_redis_do(deck_redis, "HSET", ROW, "m", OTHER " om_other", NULL);
 	deck.world.mute = false;
 	answer_last("{\"code\":0,\"data\":{\"card_id\":\"" DECK_CARD "\"}}");
 	deck_settle();
@@ -170,7 +146,7 @@ END_TEST
 START_TEST(test_blocks_apart)
 {
 	make("一");
-	qg_test_redis_do(server, "HINCRBY", ROW, "n", "64", NULL); /* it opened the card */
+	qg_test_redis_do(deck_redis, "HINCRBY", ROW, "n", "64", NULL); /* it opened the card */
 	world_answer(&deck.world, 400, NULL, REFUSED(300317));
 	fake_host_send(deck.world.host, deck_reply("一二"));
 	deck_pass_until(5);
@@ -183,12 +159,12 @@ END_TEST
 /* Redis lost its last second, and with it the row: who goes on brings it back, and its end is noted. */
 static void lose_number(void)
 {
-	qg_test_redis_do(server, "HSET", ROW, "n", "0", NULL);
+	qg_test_redis_do(deck_redis, "HSET", ROW, "n", "0", NULL);
 }
 
 static void lose_row(void)
 {
-	qg_test_redis_do(server, "FLUSHALL", NULL);
+	qg_test_redis_do(deck_redis, "FLUSHALL", NULL);
 }
 
 START_TEST(test_lost)
@@ -350,7 +326,7 @@ static void step(int at, unsigned *pending)
 		deck.world.host->fenced = chance(2) == 0;
 		break;
 	case 2:
-		qg_test_redis_do(server, "FLUSHALL", NULL);
+		qg_test_redis_do(deck_redis, "FLUSHALL", NULL);
 		break;
 	case 3:
 		feishu_cards_recover(deck_core());
@@ -408,8 +384,7 @@ int main(void)
 {
 	Suite *suite = suite_create("feishu card owners");
 	TCase *tcase = tcase_create("owners");
-	tcase_add_unchecked_fixture(tcase, start_redis, stop_redis);
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	deck_add(tcase);
 	tcase_add_test(tcase, test_fenced);
 	tcase_add_test(tcase, test_fenced_in_the_middle);
 	tcase_add_test(tcase, test_owner_again);

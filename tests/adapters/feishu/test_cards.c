@@ -12,30 +12,6 @@
 #define GONE "{\"code\":200740,\"msg\":\"card not found\"}"
 #define REFUSED(code) "{\"code\":" #code ",\"msg\":\"no\"}"
 
-static struct qg_test_redis *server;
-
-static void start_redis(void)
-{
-	server = qg_test_redis_start(false);
-}
-
-static void stop_redis(void)
-{
-	qg_test_redis_stop(server);
-	server = NULL;
-}
-
-static void setup(void)
-{
-	qg_test_redis_do(server, "FLUSHALL", NULL);
-	deck_open(server);
-}
-
-static void teardown(void)
-{
-	deck_close();
-}
-
 /* ---- what a card shows ---- */
 
 static const json_t *element(const json_t *card, const char *tag, const char *id)
@@ -662,8 +638,7 @@ int main(void)
 {
 	Suite *suite = suite_create("feishu cards");
 	TCase *tcase = tcase_create("cards");
-	tcase_add_unchecked_fixture(tcase, start_redis, stop_redis);
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	deck_add(tcase);
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_one_in_flight);
 	tcase_add_test(tcase, test_unseen);

@@ -12,31 +12,16 @@
 
 #define MESSAGE "om_new" /* the card's: what the platform answers to a send */
 
-static struct qg_test_redis *server;
 static json_t *values; /* of the buttons, as they stand in a card */
-
-static void start_redis(void)
-{
-	server = qg_test_redis_start(false);
-}
-
-static void stop_redis(void)
-{
-	qg_test_redis_stop(server);
-	server = NULL;
-}
 
 static void setup(void)
 {
-	qg_test_redis_do(server, "FLUSHALL", NULL);
-	deck_open(server);
 	values = json_array();
 }
 
 static void teardown(void)
 {
 	json_decref(values);
-	deck_close();
 }
 
 /* ---- the card ---- */
@@ -377,7 +362,7 @@ END_TEST
 START_TEST(test_nothing_kept)
 {
 	show_inline(QG_CHAT_GROUP);
-	qg_test_redis_do(server, "FLUSHALL", NULL);
+	qg_test_redis_do(deck_redis, "FLUSHALL", NULL);
 	press(DECK_PERSON, value_of(0));
 	assert_toast("success", "click_taken几点开门？");
 	deck_settle();
@@ -412,7 +397,7 @@ int main(void)
 {
 	Suite *suite = suite_create("feishu clicks");
 	TCase *tcase = tcase_create("all");
-	tcase_add_unchecked_fixture(tcase, start_redis, stop_redis);
+	deck_add(tcase);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_taken);
 	tcase_add_test(tcase, test_filled);
