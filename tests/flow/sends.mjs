@@ -218,7 +218,7 @@ flow('an answer is not seen being made before the one ahead of it landed, and is
 	const server = await rig.start('all');
 	const people = new HookPeople(rig, platform, [server]);
 	const seen = () => platform.messages.filter((message) => message.chat_id === 'oc_wait');
-	platform.fault({ path: /reply/, chat_id: 'oc_wait', times: 3, code: 230020 });
+	platform.fault({ path: /reply/, chat_id: 'oc_wait', code: 230020 }); // put off for one to two seconds, of the six in which the other is made
 	const first = await people.say('@bot 请登记', { chat_id: 'oc_wait' });
 	await until(() => posts(platform).some((call) => call.path.includes(first)), 10_000, 'the first call');
 	const second = await people.say('@bot 慢慢说', { chat_id: 'oc_wait', sender: 'ou_second' });
