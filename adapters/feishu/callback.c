@@ -4,7 +4,6 @@
  * it is acknowledged, take.c says; 503 makes the platform deliver it again. */
 #include "feishu.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,10 +15,6 @@
 #define SCRATCH_KEPT (16 * 1024) /* bytes: what a larger event needed is given back */
 #define CHALLENGE_MAX 1024
 #define REFUSAL_LOG_MS 10000
-
-struct waiting {		    /* a request that is answered once its event is taken */
-	struct qg_http_exchange *x; /* NULL once the peer left */
-};
 
 static void answer_ok(struct qg_http_exchange *x, const char *body)
 {
@@ -48,35 +43,15 @@ static void answer_challenge(struct qg_http_exchange *x, const struct qg_piece *
 	}
 }
 
-static void peer_left(void *arg)
-{
-	struct waiting *waiting = arg;
-	waiting->x = NULL;
-}
-
+/* Its event is taken. A peer that left meanwhile is answered too: its exchange waits for that. */
 static void taken(void *arg, const struct feishu_taken *taken)
 {
-	struct waiting *waiting = arg;
-	struct qg_http_exchange *x = waiting->x;
-	free(waiting);
-	if (x && taken->status == QG_OK) {
+	struct qg_http_exchange *x = arg;
+	if (taken->status == QG_OK) {
 		answer_ok(x, taken->answer);
-	} else if (x) {
+	} else {
 		answer_again(x, "not stored, send it again");
 	}
-}
-
-static void take_event(struct feishu_core *core, struct qg_http_exchange *x,
-	const struct feishu_envelope *envelope)
-{
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	if (!waiting) {
-		answer_again(x, "out of memory");
-		return;
-	}
-	waiting->x = x;
-	qg_http_on_gone(x, peer_left, waiting);
-	feishu_take(core, envelope, qg_http_received_us(x), taken, waiting);
 }
 
 static bool is_json(const struct qg_http_exchange *x)
@@ -152,7 +127,7 @@ void feishu_callback(struct feishu_core *core, struct qg_http_exchange *x)
 		feishu_envelope_open(keys_of(core), &proof, body, size, &core->scratch, &envelope);
 	switch (verdict) {
 	case FEISHU_EVENT:
-		take_event(core, x, &envelope);
+		feishu_take(core, &envelope, qg_http_received_us(x), taken, x);
 		break;
 	case FEISHU_VERIFY:
 		qg_log_info(

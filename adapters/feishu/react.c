@@ -23,12 +23,13 @@
 #include "qg/redis.h"
 #include "qg/str.h"
 
-#define MOST 512      /* at a time; what comes beyond it has no reaction */
-#define WAIT_MS 200   /* for an answer; nobody misses a sign that early */
-#define SEND_MS 5000  /* for one that is on its way to land */
-#define USED_MOST 80  /* per cent of the month's calls: then there are none */
-#define TRIES_MOST 4  /* to take one away */
-#define AGAIN_MS 1000 /* between two, and ever longer */
+#define MOST 512       /* at a time; what comes beyond it has no reaction */
+#define BEGIN_MOST 200 /* of them new: more calls never get their turn in time */
+#define WAIT_MS 200    /* for an answer; nobody misses a sign that early */
+#define SEND_MS 5000   /* for one that is on its way to land */
+#define USED_MOST 80   /* per cent of the month's calls: then there are none */
+#define TRIES_MOST 4   /* to take one away */
+#define AGAIN_MS 1000  /* between two, and ever longer */
 #define PATH_MOST 1024
 
 /* KEYS: the account's prefix. ARGV: verb, now in seconds, message, reaction. Rows live two days, ended ones ten minutes: for what is under way. */
@@ -86,14 +87,15 @@ struct react { /* one that is being put there or taken away */
 	struct feishu_call *call;
 	struct qg_timer *again;
 	unsigned tries;
+	bool is_new; /* to be put there */
 };
 
 struct reacts { /* core->reacts */
 	/* Nobody but this process knows of those that wait, the first to begin first: for an answer, or for its landing. */
 	struct qg_list waiting, landing;
 	struct qg_list flying;
-	size_t count;		/* of all */
-	struct qg_timer *timer; /* of the first that waits */
+	size_t count, new_count; /* of all, and to be put there */
+	struct qg_timer *timer;	 /* of the first that waits */
 	bool off;
 };
 
@@ -123,6 +125,7 @@ static void destroy(struct react *react)
 {
 	struct reacts *reacts = react->core->reacts;
 	reacts->count--;
+	reacts->new_count -= react->is_new;
 	qg_list_remove(&react->link);
 	feishu_call_cancel(react->call);
 	if (react->question) {
@@ -435,14 +438,17 @@ static void begin_due(void *arg)
 
 void feishu_react_begin(struct feishu_core *core, const char *message)
 {
-	const struct reacts *reacts = core->reacts;
-	if (core->stopping || (reacts && reacts->off) ||
-		feishu_account_used(core->account) >= USED_MOST) {
+	struct reacts *reacts = core->reacts;
+	bool is_full = reacts && (reacts->off || reacts->new_count >= BEGIN_MOST);
+	if (core->stopping || is_full || feishu_account_used(core->account) >= USED_MOST) {
 		return;
 	}
 	struct react *react = create(core, message, NULL);
 	if (react) {
-		wait(react, &((struct reacts *)core->reacts)->waiting, WAIT_MS);
+		reacts = core->reacts;
+		reacts->new_count++;
+		react->is_new = true;
+		wait(react, &reacts->waiting, WAIT_MS);
 	}
 }
 

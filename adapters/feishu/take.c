@@ -30,10 +30,10 @@ struct event {		     /* one delivery */
 	uint64_t received_us;
 	feishu_taken_fn taken; /* NULL once it was told */
 	void *arg;
-	char *id; /* of the message, for the reaction */
 	/* while it waits for the own id */
 	struct feishu_envelope *copy;
 	size_t bytes;
+	char id[]; /* of the message, for the reaction; "" before that is stored */
 };
 
 static struct taking *taking_of(const struct feishu_core *core)
@@ -72,7 +72,6 @@ static void destroy(struct event *event)
 	struct feishu_core *core = event->core;
 	qg_list_remove(&event->link);
 	drop_copy(event);
-	free(event->id);
 	free(event);
 	core->posts--;
 	if (core->stopping) { /* it waits for this */
@@ -130,11 +129,12 @@ static struct taking *open_taking(struct feishu_core *core)
 	return taking;
 }
 
-static struct event *create(
-	struct feishu_core *core, uint64_t received_us, feishu_taken_fn taken, void *arg)
+/* Room for its message's id: as text it is no longer than in JSON. */
+static struct event *create(struct feishu_core *core, size_t id_room, uint64_t received_us,
+	feishu_taken_fn taken, void *arg)
 {
 	struct taking *taking = open_taking(core);
-	struct event *event = taking ? calloc(1, sizeof(*event)) : NULL;
+	struct event *event = taking ? calloc(1, sizeof(*event) + id_room) : NULL;
 	if (!event) {
 		return NULL;
 	}
@@ -205,7 +205,7 @@ static void stored(void *arg, enum qg_status status)
 {
 	struct event *event = arg;
 	struct feishu_core *core = event->core;
-	if (status == QG_OK && core->bot && event->id) {
+	if (status == QG_OK && core->bot) {
 		feishu_react_begin(core, event->id);
 	}
 	/* what never will be need not be sent again */
@@ -219,7 +219,7 @@ static void store(struct event *event, struct qg_message *message)
 {
 	struct qg_bot *bot = event->core->bot;
 	message->received_us = event->received_us;
-	event->id = qg_str_copy(message->id); /* without memory there is no reaction */
+	memcpy(event->id, message->id, strlen(message->id) + 1);
 	bot->host->receive(bot, message, stored, event);
 }
 
@@ -273,7 +273,9 @@ void feishu_take(struct feishu_core *core, const struct feishu_envelope *envelop
 	uint64_t received_us, feishu_taken_fn taken, void *arg)
 {
 	const struct qg_piece *type = &envelope->fields[FEISHU_EVENT_TYPE];
-	struct event *event = core->stopping ? NULL : create(core, received_us, taken, arg);
+	size_t id_room = envelope->fields[FEISHU_MESSAGE_ID].size + 1;
+	struct event *event =
+		core->stopping ? NULL : create(core, id_room, received_us, taken, arg);
 	if (!event) {
 		const struct feishu_taken none = {
 			.status = core->stopping ? QG_CANCELLED : QG_NO_MEMORY};

@@ -73,7 +73,9 @@ enum qg_status qg_buf_reserve(struct qg_buf *buf, size_t size)
 
 enum qg_status qg_buf_add(struct qg_buf *buf, const void *data, size_t size)
 {
-	if (qg_buf_reserve(buf, size) != QG_OK) {
+	/* Most additions fit: texts are put together here piece by piece. */
+	bool fits = buf->failed == QG_OK && size < buf->capacity - buf->size;
+	if (!fits && qg_buf_reserve(buf, size) != QG_OK) {
 		return buf->failed;
 	}
 	if (size > 0) {

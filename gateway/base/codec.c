@@ -4,6 +4,7 @@
  * value would be a second identity. What fails adds nothing to the output. */
 #include "qg/codec.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -143,11 +144,10 @@ enum qg_status qg_base64_decode(const char *text, size_t size, struct qg_buf *ou
 		if ((a | b | c | d) < 0) {
 			break;
 		}
-		uint32_t group =
-			(uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
-		to[0] = (uint8_t)(group >> 16);
-		to[1] = (uint8_t)(group >> 8);
-		to[2] = (uint8_t)group;
+		uint32_t group = (uint32_t)a << 26 | (uint32_t)b << 20 | (uint32_t)c << 14 |
+				 (uint32_t)d << 8;
+		group = htobe32(group);
+		memcpy(to, &group, sizeof(group)); /* the fourth byte is the next group's */
 	}
 	for (; i < size; i += 4) {
 		size_t count = i + 4 == size ? 4 - padding : 4;

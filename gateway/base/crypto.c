@@ -100,6 +100,7 @@ static struct contexts *ours(void)
 	contexts->cipher = EVP_CIPHER_CTX_new();
 	if (!contexts->digest || !contexts->old_digest || !contexts->cipher ||
 		EVP_DecryptInit_ex2(contexts->cipher, aes256_cbc, NULL, NULL, NULL) != 1 ||
+		EVP_CIPHER_CTX_set_padding(contexts->cipher, 0) != 1 || /* stays so */
 		pthread_setspecific(key, contexts) != 0) {
 		give_up("making a context");
 	}
@@ -203,7 +204,6 @@ enum qg_status qg_aes256_cbc_blocks(const uint8_t secret[QG_AES256_KEY],
 	int written = 0;
 	/* The cipher is not named again: that would throw the context's memory away and allocate it anew. */
 	expect(EVP_CipherInit_ex2(context, NULL, secret, iv, encrypts, NULL), "AES");
-	expect(EVP_CIPHER_CTX_set_padding(context, 0), "AES");
 	expect(EVP_CipherUpdate(context, data, &written, data, (int)size), "AES");
 	assert((size_t)written == size);
 	return QG_OK;

@@ -39,19 +39,25 @@ struct qg_message *qg_message_create(void)
 	return calloc(1, sizeof(struct qg_message));
 }
 
+/* Where its strings stand. */
+static const size_t strings[] = {offsetof(struct qg_message, id), offsetof(struct qg_message, chat),
+	offsetof(struct qg_message, chat_name), offsetof(struct qg_message, thread),
+	offsetof(struct qg_message, sender), offsetof(struct qg_message, sender_name),
+	offsetof(struct qg_message, text), offsetof(struct qg_message, handle),
+	offsetof(struct qg_message, quote), offsetof(struct qg_message, feed_event)};
+#define STRINGS (sizeof(strings) / sizeof(strings[0]))
+
+static char **string_at(const struct qg_message *message, size_t i)
+{
+	return (char **)((char *)message + strings[i]);
+}
+
 static void finish(struct qg_message *message)
 {
-	free(message->id);
-	free(message->chat);
-	free(message->chat_name);
-	free(message->thread);
-	free(message->sender);
-	free(message->sender_name);
-	free(message->text);
-	free(message->handle);
-	free(message->quote);
+	for (size_t i = 0; i < STRINGS; i++) {
+		free(*string_at(message, i));
+	}
 	json_decref(message->attachments);
-	free(message->feed_event);
 }
 
 void qg_message_destroy(struct qg_message *message)
@@ -60,6 +66,32 @@ void qg_message_destroy(struct qg_message *message)
 		finish(message);
 		free(message);
 	}
+}
+
+size_t qg_message_room(const struct qg_message *message)
+{
+	size_t room = 0;
+	for (size_t i = 0; i < STRINGS; i++) {
+		const char *text = *string_at(message, i);
+		room += text ? strlen(text) + 1 : 0;
+	}
+	return room;
+}
+
+struct qg_message qg_message_settle(struct qg_message *message, char *room)
+{
+	struct qg_message settled = *message;
+	message->attachments = NULL;
+	for (size_t i = 0; i < STRINGS; i++) {
+		const char *text = *string_at(message, i);
+		size_t size = text ? strlen(text) + 1 : 0;
+		if (text) {
+			memcpy(room, text, size);
+			*string_at(&settled, i) = room;
+		}
+		room += size;
+	}
+	return settled;
 }
 
 const char *qg_message_name(const struct qg_message *message, char alias[QG_ALIAS_SIZE])

@@ -29,9 +29,9 @@ const char *qg_piece_skip_plain(const char *at, const char *end)
 		memcpy(&x, at, sizeof(x));
 		x = le64toh(x); /* the first byte is the lowest: carries go the other way */
 		uint64_t quote = x ^ (low * '"'), slash = x ^ (low * '\\');
-		uint64_t hit = ((x - low * 0x20) & ~x) | ((quote - low) & ~quote) |
-			       ((slash - low) & ~slash);
-		hit &= high;
+		/* Of bytes over 0x7f none is looked for: neither xor changes their highest bit. */
+		uint64_t hit = (x - low * 0x20) | (quote - low) | (slash - low);
+		hit &= ~x & high;
 		if (hit != 0) {
 			return at + (ffsll((long long)hit) - 1) / 8;
 		}

@@ -197,11 +197,32 @@ static size_t clean_run(const char *at, size_t size)
 	return run;
 }
 
+/* Bytes from the start that need no cleaning. */
+static size_t clean_part(const char *data, size_t size)
+{
+	size_t at = 0;
+	for (size_t run; at < size; at += run) {
+		run = clean_run(data + at, size - at);
+		if (run > 0) {
+			continue;
+		}
+		uint32_t code = 0;
+		run = decode(data + at, size - at, &code);
+		if (run == 0 || (is_control(code) && code != '\n' && code != '\t')) {
+			break;
+		}
+	}
+	return at;
+}
+
 char *qg_utf8_clean(const char *data, size_t size)
 {
-	/* The worst byte becomes the three of U+FFFD. */
+	/* The worst byte becomes the three of U+FFFD; most texts are clean and stay as they are. */
 	if (size > (SIZE_MAX - 1) / 3) {
 		return NULL;
+	}
+	if (clean_part(data, size) == size) {
+		return qg_str_copy_n(size > 0 ? data : "", size);
 	}
 	char *out = malloc(size * 3 + 1);
 	if (!out) {

@@ -17,8 +17,8 @@ struct inbound {
 	struct qg_list item;
 	struct bot *bot;   /* whose it is */
 	struct bot *heard; /* whose platform waits for the answer; pinned where it is another one */
-	struct qg_message *message;
-	char *conversation;
+	struct qg_message message; /* its strings are in room, as is the conversation's name */
+	const char *conversation;
 	bool selected, in_flight, refusing, abandoned, refused;
 	int64_t accepted;
 	uint64_t began;
@@ -26,6 +26,7 @@ struct inbound {
 	qg_stored_fn stored;
 	void *arg;
 	enum qg_status answer; /* of a deferred one */
+	char room[];
 };
 
 static void send_one(struct inbound *inbound);
@@ -36,8 +37,7 @@ static void destroy(struct inbound *inbound)
 	qg_list_remove(&inbound->item);
 	bot->held--;
 	bot->held_bytes -= inbound->bytes;
-	qg_message_destroy(inbound->message);
-	free(inbound->conversation);
+	json_decref(inbound->message.attachments);
 	free(inbound);
 	if (heard != bot) {
 		bot_unpin(heard);
@@ -58,8 +58,8 @@ static void answer(struct inbound *inbound, enum qg_status status)
 /* What the chat is told when its mailbox is full. */
 static struct qg_reply *make_refusal(const struct inbound *inbound)
 {
-	return qg_reply_say(inbound->bot->bot.name, inbound->conversation, inbound->message, "full",
-		qg_role_words(inbound->bot->role, "full", NULL), inbound->accepted);
+	return qg_reply_say(inbound->bot->bot.name, inbound->conversation, &inbound->message,
+		"full", qg_role_words(inbound->bot->role, "full", NULL), inbound->accepted);
 }
 
 static void count(struct inbound *inbound, enum qg_status status)
@@ -73,9 +73,9 @@ static void count(struct inbound *inbound, enum qg_status status)
 	qg_metric_add(metric, 1);
 	if (status == QG_OK) {
 		qg_metric_observe_us(bot->gateway->store_seconds,
-			qg_clock_mono_us() - inbound->message->received_us);
+			qg_clock_mono_us() - inbound->message.received_us);
 	}
-	qg_log_write(QG_LOG_DEBUG, bot->bot.name, inbound->message->id, "%s",
+	qg_log_write(QG_LOG_DEBUG, bot->bot.name, inbound->message.id, "%s",
 		status == QG_OK ? (inbound->selected ? "stored" : "noted, not selected")
 				: qg_status_text(status));
 }
@@ -92,7 +92,7 @@ static bool is_unknown(enum qg_status status)
 
 static bool may_be_stored(const struct inbound *inbound)
 {
-	char *wire = qg_message_encode(inbound->message, inbound->accepted, NULL);
+	char *wire = qg_message_encode(&inbound->message, inbound->accepted, NULL);
 	free(wire);
 	return wire != NULL;
 }
@@ -147,7 +147,7 @@ static void send_one(struct inbound *inbound)
 	struct qg_reply *refusal = inbound->refusing ? make_refusal(inbound) : NULL;
 	struct qg_ingest ingest = {.bot = bot->bot.name,
 		.conversation = inbound->conversation,
-		.message = inbound->message,
+		.message = &inbound->message,
 		.window_ms = bot->bot.adapter->can.dedupe_ms,
 		.selected = inbound->selected,
 		.now = inbound->accepted,
@@ -224,10 +224,22 @@ static void refuse(struct inbound *inbound, enum qg_status status)
 	}
 }
 
-static size_t size_of(const struct qg_message *message)
+/* One piece of memory for all that waits for Redis. Takes message; NULL for no memory. */
+static struct inbound *create(struct bot *bot, struct qg_message *message)
 {
-	return sizeof(struct inbound) + sizeof(*message) + strlen(message->text) +
-	       (message->feed_event != NULL ? strlen(message->feed_event) : 0);
+	QG_AUTO(qg_str_free)
+	char *conversation = qg_conversation_name(bot->bot.config->scope, bot->bot.name, message);
+	size_t name_size = conversation != NULL ? strlen(conversation) + 1 : 0;
+	size_t bytes = sizeof(struct inbound) + name_size + qg_message_room(message);
+	struct inbound *inbound = conversation != NULL ? malloc(bytes) : NULL;
+	if (inbound != NULL) {
+		*inbound =
+			(struct inbound){.bot = bot, .conversation = inbound->room, .bytes = bytes};
+		memcpy(inbound->room, conversation, name_size);
+		inbound->message = qg_message_settle(message, inbound->room + name_size);
+	}
+	qg_message_destroy(message);
+	return inbound;
 }
 
 static bool is_crowded(const struct bot *bot)
@@ -241,32 +253,24 @@ void inbound_receive(
 	struct qg_bot *adapter_bot, struct qg_message *message, qg_stored_fn stored, void *arg)
 {
 	struct bot *heard = bot_of(adapter_bot), *bot = select_bot(heard, message);
-	struct inbound *inbound = calloc(1, sizeof(*inbound));
+	struct inbound *inbound = create(bot, message);
 	if (inbound == NULL) {
-		qg_message_destroy(message);
 		stored(arg, QG_NO_MEMORY);
 		return;
 	}
 	if (heard != bot) {
 		bot_pin(heard);
 	}
-	*inbound = (struct inbound){.bot = bot,
-		.heard = heard,
-		.message = message,
-		.conversation =
-			qg_conversation_name(bot->bot.config->scope, bot->bot.name, message),
-		.selected = select_message(bot->bot.config, message),
-		.accepted = qg_clock_wall(),
-		.began = qg_clock_mono(),
-		.bytes = size_of(message),
-		.stored = stored,
-		.arg = arg};
+	inbound->heard = heard;
+	inbound->selected = select_message(bot->bot.config, &inbound->message);
+	inbound->accepted = qg_clock_wall();
+	inbound->began = qg_clock_mono();
+	inbound->stored = stored;
+	inbound->arg = arg;
 	qg_list_add(&bot->unconfirmed, &inbound->item);
 	bot->held++;
 	bot->held_bytes += inbound->bytes;
-	if (inbound->conversation == NULL) {
-		refuse(inbound, QG_NO_MEMORY);
-	} else if (bot->gone || bot->gateway->core->refuse || is_crowded(bot)) {
+	if (bot->gone || bot->gateway->core->refuse || is_crowded(bot)) {
 		refuse(inbound, QG_BUSY);
 	} else if (bot->gateway->up && !bot->stalled) {
 		send_one(inbound);
@@ -280,8 +284,7 @@ void inbound_finish(struct bot *bot)
 		qg_loop_undefer(bot->bot.loop, answer_later, inbound);
 		answer(inbound, QG_CANCELLED);
 		qg_list_remove(&inbound->item);
-		qg_message_destroy(inbound->message);
-		free(inbound->conversation);
+		json_decref(inbound->message.attachments);
 		free(inbound);
 	}
 }

@@ -1,7 +1,8 @@
 /* http_answer.c - owns what is sent: heads, whole answers, refusals, streams.
  *
- * A whole answer is one send of two pieces, its head from a buffer of the server and its body from
- * where the handler has it; only what the kernel does not take at once is copied. */
+ * A whole answer is one send: of a buffer of the server that holds its head and a short body, or of
+ * that and a longer body from where the handler has it; only what the kernel does not take at once is
+ * copied. */
 #include "http_internal.h"
 
 #include <assert.h>
@@ -12,6 +13,8 @@
 
 #include "qg/clock.h"
 
+/* What is copied behind its head: one piece costs the kernel less than two. */
+#define SHORT_BODY 512
 #define JSON "application/json; charset=utf-8"
 /* A size line: hex digits and a line end. */
 #define MAX_SIZE_LINE 24
@@ -53,10 +56,10 @@ static void add_type(struct qg_buf *head, const char *type)
 	}
 }
 
-/* size: bytes of the body, or one of the names above. x may be NULL for a refusal without a
- * request. */
-static struct iovec make_head(struct qg_http_server *server, const struct qg_http_exchange *x,
-	int code, const char *type, int64_t size, bool keep)
+/* Into the server's buffer. size: bytes of the body, or one of the names above. x may be NULL for a
+ * refusal without a request. */
+static void make_head(struct qg_http_server *server, const struct qg_http_exchange *x, int code,
+	const char *type, int64_t size, bool keep)
 {
 	struct qg_buf *head = &server->head;
 	qg_buf_reset(head);
@@ -80,7 +83,6 @@ static struct iovec make_head(struct qg_http_server *server, const struct qg_htt
 	}
 	ADD_TEXT(head, "\r\n");
 	server->counts.answers[code / 100]++;
-	return (struct iovec){head->data, head->size};
 }
 
 /* {"error": text} into body; text is ours, so only quotes and backslashes could stand in the way.
@@ -102,18 +104,19 @@ static bool is_head(const struct qg_http_exchange *x)
 	return http_request_has_head(&x->request) && x->request.method == HTTP_HEAD;
 }
 
-/* Sends a head and, unless the body may not be shown, the body. A head that memory failed is no
- * answer: the connection breaks. */
-static void send_answer(
-	struct http_connection *connection, struct iovec head, const void *body, size_t size)
+/* Sends the head just made and, unless it may not be shown, the body. A head that memory failed is
+ * no answer: the connection breaks. */
+static void send_answer(struct http_connection *connection, const void *body, size_t size)
 {
-	const struct iovec pieces[] = {head, {(void *)body, size}};
-	if (connection->server->head.failed != QG_OK) {
+	struct qg_buf *head = &connection->server->head;
+	bool joined = size <= SHORT_BODY && qg_buf_add(head, body, size) == QG_OK;
+	if (head->failed != QG_OK) {
 		http_connection_break(connection);
 		return;
 	}
+	const struct iovec pieces[] = {{head->data, head->size}, {(void *)body, size}};
 	/* A failure shows in the connection's next turn. */
-	(void)http_connection_send(connection, pieces, size > 0 ? 2 : 1);
+	(void)http_connection_send(connection, pieces, joined ? 1 : 2);
 }
 
 void http_answer_refusal(struct http_connection *connection, int code, const char *text)
@@ -125,8 +128,8 @@ void http_answer_refusal(struct http_connection *connection, int code, const cha
 	if (x && code == 405) {
 		qg_http_add_header(x, "Allow", "GET, HEAD, POST");
 	}
-	struct iovec head = make_head(server, x, code, JSON, size, false);
-	send_answer(connection, head, body, x && is_head(x) ? 0 : (size_t)size);
+	make_head(server, x, code, JSON, size, false);
+	send_answer(connection, body, x && is_head(x) ? 0 : (size_t)size);
 	if (x) {
 		http_exchange_put(x);
 	}
@@ -163,9 +166,8 @@ void qg_http_answer(
 		/* A header is missing: half an answer is none. */
 		http_connection_break(connection);
 	}
-	struct iovec head =
-		make_head(x->server, x, code, type, bodiless ? NO_BODY : (int64_t)size, keep);
-	send_answer(connection, head, body, bodiless || is_head(x) ? 0 : size);
+	make_head(x->server, x, code, type, bodiless ? NO_BODY : (int64_t)size, keep);
+	send_answer(connection, body, bodiless || is_head(x) ? 0 : size);
 	http_exchange_put(x);
 	http_connection_answered(connection, keep);
 }
@@ -194,9 +196,8 @@ void qg_http_stream_begin(struct qg_http_exchange *x, const char *type)
 	if (x->extra.failed != QG_OK) {
 		http_connection_break(connection);
 	}
-	struct iovec head =
-		make_head(x->server, x, 200, type, x->chunked ? CHUNKED : UNTIL_CLOSE, may_keep(x));
-	send_answer(connection, head, NULL, 0);
+	make_head(x->server, x, 200, type, x->chunked ? CHUNKED : UNTIL_CLOSE, may_keep(x));
+	send_answer(connection, NULL, 0);
 }
 
 enum qg_status qg_http_stream_write(struct qg_http_exchange *x, const void *data, size_t size)

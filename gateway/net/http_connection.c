@@ -118,9 +118,11 @@ static void linger(struct http_connection *c)
 /* Sends what the kernel takes now; -1 for a broken connection. */
 static ssize_t send_now(struct http_connection *c, struct iovec *pieces, size_t count)
 {
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-	ssize_t sent = c->tls ? http_tls_send(c, pieces, count)
-			      : sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent = c->tls	    ? http_tls_send(c, pieces, count)
+		       : count == 1 ? send(c->io.fd, pieces->iov_base, pieces->iov_len, flags)
+				    : sendmsg(c->io.fd, &message, flags);
 	if (sent < 0 &&
 		(errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS)) {
 		sent = 0;

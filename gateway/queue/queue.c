@@ -1,9 +1,11 @@
 /* queue.c - the queue object: partitions, their prefixes, and names of conversations. */
 #include "internal.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/buf.h"
 #include "qg/config.h"
 #include "qg/str.h"
 
@@ -67,11 +69,17 @@ const char *qg_queue_consumer(const struct qg_queue *queue)
 
 char *qg_conversation_name(int scope, const char *bot, const struct qg_message *message)
 {
-	if (scope == QG_SCOPE_SENDER) {
-		return qg_str_printf("%s/%s/%s", bot, message->chat, message->sender);
+	const char *within = scope == QG_SCOPE_SENDER	? message->sender
+			     : scope == QG_SCOPE_THREAD ? message->thread
+							: NULL;
+	struct qg_buf name;
+	qg_buf_init(&name, SIZE_MAX); /* its parts are bounded */
+	qg_buf_add_str(&name, bot);
+	qg_buf_add_char(&name, '/');
+	qg_buf_add_str(&name, message->chat);
+	if (within != NULL) {
+		qg_buf_add_char(&name, '/');
+		qg_buf_add_str(&name, within);
 	}
-	if (scope == QG_SCOPE_THREAD && message->thread != NULL) {
-		return qg_str_printf("%s/%s/%s", bot, message->chat, message->thread);
-	}
-	return qg_str_printf("%s/%s", bot, message->chat);
+	return qg_buf_steal(&name);
 }

@@ -94,6 +94,10 @@ struct qg_draft {
 
 struct qg_message *qg_message_create(void);
 void qg_message_destroy(struct qg_message *message);
+/* What waits may lie in one piece of memory: the bytes that the strings of a message take, and a copy whose strings lie
+ * in so many. The copy takes the attachments over; of it only they are freed, with json_decref(). */
+size_t qg_message_room(const struct qg_message *message);
+struct qg_message qg_message_settle(struct qg_message *message, char *room);
 #define QG_ALIAS_SIZE 16
 /* What people call its sender. Where the platform told no name: 群友 and four digits, always the same for one id and
  * no way back to it, written to alias. Ids of a platform are for nobody else's eyes. Borrowed from either. */

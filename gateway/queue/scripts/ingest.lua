@@ -13,7 +13,7 @@ if full then
 	if redis.call('HEXISTS', P .. 'c:' .. conversation, 'full') == 0 then
 		if ARGV[8] == '' then
 			redis.call('DEL', key)
-			return { 'refusal' }
+			return 'refusal'
 		end
 		redis.call('HSET', P .. 'c:' .. conversation, 'full', 1)
 		put_out(bot, ARGV[7], ARGV[8])
@@ -25,9 +25,9 @@ if ARGV[9] ~= '' then -- a work group in the browser shows every message
 	redis.call('PUBLISH', P .. 'feed', bot)
 end
 if full then
-	return { 'full' }
+	return 'full'
 end
 if ARGV[5] == '1' then
 	store(conversation, ARGV[6])
 end
-return { 'stored' }
+return 'stored'

@@ -265,6 +265,29 @@ START_TEST(test_month_is_near)
 }
 END_TEST
 
+/* Of a flood only as many have one as the platform's pace lets through; the others cost no question. */
+START_TEST(test_flood)
+{
+	struct feishu_core *core = world_core(&world);
+	char name[32];
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "om_%u", i);
+		feishu_react_begin(core, name);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "om_%u", i);
+		feishu_react_end(core, name);
+	}
+	wait_quiet();
+	ck_assert_uint_eq(world.asked_count, 0);
+	ck_assert_int_eq(count_of("EXISTS", row_key("fr:om_199")), 0);
+	ck_assert_int_eq(count_of("EXISTS", row_key("fr:om_200")), 1); /* its end only */
+	begin();						       /* there is room again */
+	wait_quiet();
+	ck_assert_uint_eq(world.asked_count, 1);
+}
+END_TEST
+
 static bool is_down(void *arg)
 {
 	return !qg_redis_is_up(world.redis);
@@ -318,6 +341,7 @@ int main(void)
 	tcase_add_test(tests, test_replies);
 	tcase_add_test(tests, test_off);
 	tcase_add_test(tests, test_month_is_near);
+	tcase_add_test(tests, test_flood);
 	tcase_add_test(tests, test_no_redis);
 	tcase_add_loop_test(tests, test_finish_under_way, 0, 2);
 	suite_add_tcase(suite, tests);

@@ -98,6 +98,32 @@ START_TEST(messages_survive_the_wire)
 }
 END_TEST
 
+/* All of it but the attachments lies in the room then, and the other one may go. */
+START_TEST(messages_settle_in_one_piece)
+{
+	struct qg_message *messages[] = {small(), full()};
+	for (size_t i = 0; i < 2; i++) {
+		struct qg_message *before = full();
+		json_t *attachments = json_incref(messages[i]->attachments);
+		size_t size = qg_message_room(messages[i]);
+		char *room = malloc(size);
+		struct qg_message settled = qg_message_settle(messages[i], room);
+		ck_assert(settled.text >= room && settled.text < room + size);
+		ck_assert(settled.attachments == attachments);
+		qg_message_destroy(messages[i]);
+		if (i > 0) {
+			check_same(&settled, before);
+		} else {
+			ck_assert_ptr_null(settled.thread);
+		}
+		json_decref(attachments);
+		json_decref(settled.attachments);
+		free(room);
+		qg_message_destroy(before);
+	}
+}
+END_TEST
+
 START_TEST(the_head_is_as_scripts_read_it)
 {
 	struct qg_message *message = full();
@@ -345,6 +371,7 @@ int main(void)
 	Suite *suite = suite_create("message");
 	TCase *tcase = tcase_create("message");
 	tcase_add_test(tcase, messages_survive_the_wire);
+	tcase_add_test(tcase, messages_settle_in_one_piece);
 	tcase_add_test(tcase, the_head_is_as_scripts_read_it);
 	tcase_add_loop_test(tcase, slash_words_travel_alone, 0, sizeof(kinds) / sizeof(kinds[0]));
 	tcase_add_test(tcase, fields_out_of_bounds_are_not_encoded);
