@@ -375,7 +375,7 @@ bool feishu_card_show(struct qg_livecard *live)
 static void keep(const struct feishu_card *card)
 {
 	const struct qg_livecard *live = &card->live;
-	if (!card->last || !live->reply || !live->reply->buttons) {
+	if (!card->last || live->leaving || !live->reply || !live->reply->buttons) {
 		return;
 	}
 	QG_AUTO(qg_str_free) char *last = qg_json_dump(card->last);

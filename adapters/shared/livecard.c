@@ -85,6 +85,13 @@ void qg_livecard_leave(struct qg_livecard *card, const char *farewell)
 	card->wait_until = 0;
 }
 
+/* Nobody writes its answer into it any more, as Redis knows. */
+static void give_up(struct qg_livecard *card)
+{
+	card->given = true;
+	qg_livecard_leave(card, "see_below");
+}
+
 static void post(struct qg_livecard *card)
 {
 	struct qg_reply *reply = card->reply;
@@ -124,8 +131,11 @@ static void row_known(void *arg, enum qg_status status, const struct qg_livecard
 		gone(card);
 		return;
 	}
-	if (state->row == QG_LIVECARD_OPEN) {
+	if (state->row == QG_LIVECARD_OPEN || state->row == QG_LIVECARD_GIVEN) {
 		take_over(card, state);
+	}
+	if (state->row == QG_LIVECARD_GIVEN) {
+		give_up(card);
 	}
 	card->reserved = card->number + QG_LIVECARD_NUMBERS;
 	qg_livecard_pump(card);
@@ -144,8 +154,12 @@ void qg_livecard_ask(struct qg_livecard *card, bool may_make)
 static void row_reserved(void *arg, enum qg_status status, const struct qg_livecard_state *state)
 {
 	struct qg_livecard *card = arg;
+	bool is_given = status == QG_OK && state->row == QG_LIVECARD_GIVEN;
 	card->flight = QG_LIVECARD_RESTS;
-	if (status == QG_OK && state->row == QG_LIVECARD_OPEN) {
+	if (is_given && !card->given) { /* by somebody else */
+		give_up(card);
+	}
+	if (is_given || (status == QG_OK && state->row == QG_LIVECARD_OPEN)) {
 		card->number = state->number > card->number ? state->number : card->number;
 		card->reserved = card->number + QG_LIVECARD_NUMBERS;
 	} else if (status == QG_OK) { /* somebody else ended it */
@@ -167,10 +181,42 @@ static void reserve(struct qg_livecard *card)
 	qg_livecard_rows_reserve(card->cards->rows, card->id, card->number, row_reserved, card);
 }
 
+static void row_given(void *arg, enum qg_status status, const struct qg_livecard_state *state)
+{
+	struct qg_livecard *card = arg;
+	card->flight = QG_LIVECARD_RESTS;
+	if (status != QG_OK) {
+		qg_livecard_tell(card, status == QG_CANCELLED ? QG_CANCELLED : QG_AWAY, 0);
+		qg_livecard_pump(card);
+		return;
+	}
+	if (state->row == QG_LIVECARD_DONE) {
+		qg_livecard_tell(card, QG_OK, 0); /* somebody else wrote it */
+	}
+	if (state->row != QG_LIVECARD_GIVEN) {
+		card->made = card->unsure = false; /* ... or ended it */
+	}
+	give_up(card);
+	qg_livecard_pump(card);
+}
+
+/* The answer of one that is left without it: a message. */
+static void post_behind(
+	struct qg_livecard *card, enum qg_status status, const struct qg_livecard_state *state)
+{
+	if (status != QG_OK) {
+		qg_livecard_tell(card, status == QG_CANCELLED ? QG_CANCELLED : QG_AWAY, 0);
+	} else if (state->row == QG_LIVECARD_LEFT) {
+		post(card);
+	}
+}
+
 static void row_closed(void *arg, enum qg_status status, const struct qg_livecard_state *state)
 {
 	struct qg_livecard *card = arg;
-	(void)state;
+	if (card->reply && card->leaving) {
+		post_behind(card, status, state);
+	}
 	qg_livecard_tell(card, QG_OK, 0);
 	if (status == QG_OK || status == QG_CANCELLED) {
 		gone(card);
@@ -203,7 +249,7 @@ static bool is_handed_over(const struct qg_livecard *card, uint64_t now)
 	bool is_too_late = !platform_of(card)->is_for_new && !card->made &&
 			   !card->unsure; /* to show it being made */
 	return card->reply && !card->ended &&
-	       (card->dead || is_too_late ||
+	       (card->leaving || card->dead || is_too_late ||
 		       card->cards->pause_until > now + QG_LIVECARDS_PATIENCE_MS);
 }
 
@@ -227,6 +273,20 @@ static void step(struct qg_livecard *card, enum qg_livecard_flight flight)
 	card->flight = flight;
 	if (!begin(card)) {
 		card->flight = QG_LIVECARD_RESTS;
+	}
+}
+
+/* Redis hears of it before the message leaves: whoever owns the bot next would write the answer into the card as well. */
+static void hand_over(struct qg_livecard *card)
+{
+	if (!card->made && !card->unsure) {
+		qg_livecard_leave(card, "see_below");
+		close(card, false);
+	} else if (card->given) {
+		post(card);
+	} else {
+		card->flight = QG_LIVECARD_GIVES;
+		qg_livecard_rows_give(card->cards->rows, card->id, row_given, card);
 	}
 }
 
@@ -273,10 +333,8 @@ void qg_livecard_pump(struct qg_livecard *card)
 		qg_livecard_leave(card, "interrupted");
 	}
 	if (is_handed_over(card, now)) {
-		post(card);
-		qg_livecard_leave(card, "see_below");
-	}
-	if (card->ended) {
+		hand_over(card);
+	} else if (card->ended) {
 		finish_end(card);
 	} else {
 		begin_due(card, now);

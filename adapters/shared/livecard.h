@@ -27,10 +27,11 @@ struct qg_livecards;
 /* ---- livecard_rows.c: what Redis knows ---- */
 
 enum qg_livecard_row {
-	QG_LIVECARD_NEW,  /* made by this very call */
-	QG_LIVECARD_OPEN, /* it may have been made */
-	QG_LIVECARD_DONE, /* its end landed */
-	QG_LIVECARD_LEFT, /* it was ended without its answer, or never came about */
+	QG_LIVECARD_NEW,   /* made by this very call */
+	QG_LIVECARD_OPEN,  /* it may have been made */
+	QG_LIVECARD_GIVEN, /* the same, but its answer goes as a message: it will only be ended */
+	QG_LIVECARD_DONE,  /* its end landed */
+	QG_LIVECARD_LEFT,  /* it was ended without its answer, or never came about */
 };
 struct qg_livecard_state { /* borrowed */
 	enum qg_livecard_row row;
@@ -57,6 +58,9 @@ void qg_livecard_rows_pass(
 /* QG_LIVECARD_NUMBERS more; last: what the asker has used. */
 void qg_livecard_rows_reserve(struct qg_livecard_rows *rows, const char *reply, unsigned last,
 	qg_livecard_row_fn fn, void *arg);
+/* It gets no answer any more: that goes as a message, now or when it is repeated. */
+void qg_livecard_rows_give(
+	struct qg_livecard_rows *rows, const char *reply, qg_livecard_row_fn fn, void *arg);
 /* What the platform calls it; fn may be NULL, and hears what holds: another's, where this one is not that made longer. */
 void qg_livecard_rows_name(struct qg_livecard_rows *rows, const char *reply, const char *name,
 	qg_livecard_row_fn fn, void *arg);
@@ -170,6 +174,7 @@ enum qg_livecard_flight {
 	QG_LIVECARD_RESTS,
 	QG_LIVECARD_ASKS,     /* Redis, what became of it before */
 	QG_LIVECARD_RESERVES, /* Redis, more numbers */
+	QG_LIVECARD_GIVES,    /* Redis hears that its answer goes as a message */
 	QG_LIVECARD_MAKES,
 	QG_LIVECARD_SHOWS,
 	QG_LIVECARD_ENDS,
@@ -186,6 +191,7 @@ struct qg_livecard {
 	bool dead;	   /* takes no answer: it goes as a message */
 	bool full;	   /* takes no more snapshots, but an end */
 	bool partial;	   /* the platform may have less than `shown` */
+	bool given;	   /* Redis knows that its answer goes as a message */
 	bool leaving;	   /* ended without its answer, saying ... */
 	const char *farewell;
 	bool ended, completed; /* the end landed; what stands behind it is set */

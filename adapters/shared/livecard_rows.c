@@ -1,9 +1,10 @@
 /* livecard_rows.c - which cards are open, kept in Redis: whoever owns the bot next finishes them, or goes on with them.
  *
- * A card is a hash "<prefix>card:<bot>:<reply>" {s: open, done or left; n: the last number that is reserved; f, t: the
- * number and text of what it shows; m: what the platform calls it; d: what it ended as; a: wall ms of its last change}, and while open a member
- * of the sorted set "<prefix>cards:<bot>" by that time. The row is there before the card is, and says how it ended for as
- * long as its reply may come again. Numbers are reserved in blocks before they are used, so that they rise over all owners,
+ * A card is a hash "<prefix>card:<bot>:<reply>" {s: open, done or left; g: its answer goes as a message; n: the last number
+ * that is reserved; f, t: the number and text of what it shows; m: what the platform calls it; d: what it ended as; a: wall
+ * ms of its last change}, and while open a member of the sorted set "<prefix>cards:<bot>" by that time. The row is there
+ * before the card is, and says how it ended for as long as its reply may come again. That the card is given up it says
+ * before the message leaves: whoever repeats the answer writes it where it was first written. Numbers are reserved in blocks before they are used, so that they rise over all owners,
  * the killed ones too, and no two ever have the same; who was told of more than a Redis that lost its last second knows
  * says so, and brings the row back. A name only grows: of two who made a card for one reply the first is the one that is
  * sent. One script knows all changes; each may be sent twice: a block more is no harm. */
@@ -28,15 +29,16 @@ const struct qg_redis_script qg_livecard_script = {
 		  "if verb == 'list' then\n"
 		  "	return redis.call('ZRANGE', z, 0, 199, 'WITHSCORES')\n"
 		  "end\n"
-		  "local s = redis.call('HGET', h, 's')\n"
+		  "local known = redis.call('HMGET', h, 's', 'g')\n"
+		  "local s, given = known[1], known[2]\n"
 		  "local function keep()\n"
 		  "	redis.call('EXPIRE', h, 86400)\n"
 		  "	redis.call('EXPIRE', z, 86400)\n"
 		  "end\n"
 		  "local function state()\n"
 		  "	local more = redis.call('HMGET', h, 'n', 't', 'm')\n"
-		  "	return {s or 'left', tonumber(more[1]) or 0, more[2] or '', more[3] or "
-		  "''}\n"
+		  "	return {s == 'open' and given and 'given' or s or 'left',\n"
+		  "		tonumber(more[1]) or 0, more[2] or '', more[3] or ''}\n"
 		  "end\n"
 		  "local before = state()\n"
 		  "if (verb == 'open' or verb == 'pass') and s == 'open' then\n"
@@ -55,7 +57,12 @@ const struct qg_redis_script qg_livecard_script = {
 		  "	redis.call('HSET', h, 's', 'open', 'n', n + 64, 'a', now)\n"
 		  "	redis.call('ZADD', z, now, id)\n"
 		  "	keep()\n"
-		  "	return {'open', n, before[3], before[4]}\n"
+		  "	return {given and 'given' or 'open', n, before[3], before[4]}\n"
+		  "elseif verb == 'give' and (s == 'open' or not s) then\n"
+		  "	s, given = 'open', '1'\n"
+		  "	redis.call('HSET', h, 's', s, 'g', given, 'a', now)\n"
+		  "	redis.call('ZADD', z, now, id)\n"
+		  "	keep()\n"
 		  "elseif verb == 'name' and s == 'open' then\n"
 		  "	if string.sub(ARGV[5], 1, #before[4]) == before[4] then\n"
 		  "		redis.call('HSET', h, 'm', ARGV[5])\n"
@@ -176,6 +183,7 @@ static bool read_state(const struct qg_redis_reply *reply, struct qg_livecard_st
 {
 	static const char *const words[] = {[QG_LIVECARD_NEW] = "new",
 		[QG_LIVECARD_OPEN] = "open",
+		[QG_LIVECARD_GIVEN] = "given",
 		[QG_LIVECARD_DONE] = "done",
 		[QG_LIVECARD_LEFT] = "left"};
 	if (reply->type != QG_REPLY_ARRAY || reply->count != 4 ||
@@ -241,6 +249,12 @@ void qg_livecard_rows_reserve(struct qg_livecard_rows *rows, const char *reply, 
 	char number[16];
 	snprintf(number, sizeof(number), "%u", last);
 	begin(rows, "reserve", reply, number, fn, arg);
+}
+
+void qg_livecard_rows_give(
+	struct qg_livecard_rows *rows, const char *reply, qg_livecard_row_fn fn, void *arg)
+{
+	begin(rows, "give", reply, NULL, fn, arg);
 }
 
 void qg_livecard_rows_name(struct qg_livecard_rows *rows, const char *reply, const char *name,

@@ -238,8 +238,7 @@ bool qg_livecards_send(struct qg_livecards *cards, struct qg_reply *reply)
 	}
 	struct qg_livecard *card = find(cards, reply->id);
 	const struct where where = where_of(reply);
-	if (card && (!is_for_a_card(reply) || card->leaving || card->ended || card->reply ||
-			    !place(card, &where))) {
+	if (card && (!is_for_a_card(reply) || card->reply || !place(card, &where))) {
 		let_go(card, reply->silent ? "interrupted" : "see_below");
 		return false;
 	}

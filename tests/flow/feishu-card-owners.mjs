@@ -1,7 +1,7 @@
 // A card and those who may take each other for its owner: one that was paused, one that Redis left alone.
 import assert from 'node:assert/strict';
-import { flow, delay, until } from './rig.mjs';
-import { GROUP, HookPeople, MINUTE, People, feishu, feishuBot, moveClock, nothingWrong, scripted, webhookBot } from './feishu.mjs';
+import { delay, until } from './rig.mjs';
+import { GROUP, HookPeople, MINUTE, People, feishu, feishuBot, flow, moveClock, nothingWrong, scripted, webhookBot } from './feishu.mjs';
 
 const TEXT = '包间还有一间，七点半给您留着，到了报名字就行。';
 const SLOW = [{ match: '慢', text: TEXT, chunks: 12, delay_ms: 500 }, { match: '*', text: '好的，收到。' }];
@@ -35,7 +35,7 @@ for (const transport of ['websocket', 'webhook']) {
 		await ended(people);
 		const before = message.card.ops.length;
 		owner.resume();
-		moveClock(rig, 5 * MINUTE); // longer than a card may be silent
+		await moveClock(rig, 5 * MINUTE); // longer than a card may be silent
 		await delay(2000);
 		assert.equal(platform.in(GROUP).length, 1, 'the same card');
 		assert.ok(message.text.includes(TEXT), message.text);
@@ -58,4 +58,31 @@ flow('Redis is away while a card grows: it goes on behind it, and the answer is 
 	assert.equal(people.times(GROUP, TEXT), 1, 'said once');
 	assert.equal(platform.in(GROUP).length, 1, 'the same card');
 	await nothingWrong(platform, assert);
+});
+
+// The card took a snapshot no more, so its answer is a message; that is shown, and its owner dies before it knows, with the
+// card still open.
+flow('killed behind the message that a card\'s answer became: it is there once, and the card is ended without it', { script: SLOW, ms: 120_000 },
+	async (rig) => {
+	const platform = await feishu(rig);
+	rig.writeConfig(scripted(feishuBot(platform)));
+	const server = await rig.start('all');
+	const people = new People(platform);
+	await people.untilUp();
+	platform.fault({ method: 'PUT', path: /\/content$/, skip: 1, status: 400, code: 230099, msg: 'ErrCode: 200621; ErrMsg: no; ' });
+	platform.fault({ path: /\/reply$/, when: (call) => call.body.msg_type === 'post', hang: 'after', times: 99 });
+	platform.fault({ method: 'PATCH', path: /\/settings$/, hang: 'before', times: 99 });
+	await people.say('@bot 慢慢说');
+	await until(() => platform.in(GROUP).some((one) => !one.card && one.text.includes(TEXT)), 40_000, 'the message');
+	const message = platform.in(GROUP)[0];
+	assert.ok(message.card.streaming, 'the card is open');
+	await server.kill();
+	platform.faults.length = 0;
+	await server.start();
+	await until(() => message.card.ops.at(-1).kind === 'update' && !message.card.streaming, 40_000, 'the card to end');
+	await people.untilUp();
+	await people.ask('@bot 还在吗', { chat_id: 'oc_next' });
+	assert.equal(people.times(GROUP, TEXT), 1, 'said once');
+	assert.match(message.text, /见下方回答/);
+	await nothingWrong(platform, assert, { reactions: false });
 });

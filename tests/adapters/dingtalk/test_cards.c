@@ -366,6 +366,34 @@ START_TEST(test_takeover)
 }
 END_TEST
 
+/* Killed behind the message that its answer became: that is repeated as a message, and the card is ended without it. */
+START_TEST(test_killed_behind_message)
+{
+	show_draft(1, "一");
+	show_wait_asked(1);
+	show_settle();
+	show_script(SHOW_STREAM, 400, "{\"code\":\"invalid.content\",\"message\":\"key invalid\"}");
+	show_draft(2, "一二");
+	show_pass(800);
+	show_wait_asked(2);
+	show_settle();
+	show.mute = true;
+	show_send(show_reply(true, true, "一二三"));
+	show_wait_asked(3);
+	show_settle();
+	ck_assert_uint_eq(show_count(SHOW_WEBHOOK), 1);
+	show_kill();
+	show.mute = false;
+	struct qg_reply *reply = show_reply(true, true, "一二三");
+	reply->repeated = true;
+	size_t before = show.count;
+	ck_assert_int_eq(show_send_wait(reply), QG_OK);
+	show_wait_asked(before + 2);
+	ck_assert_uint_eq(show_count(SHOW_WEBHOOK), 2);
+	assert_final("一二\n\nsee_below");
+}
+END_TEST
+
 /* Killed while it was being made: made again under the same name, which the platform knows or not. */
 START_TEST(test_killed_while_made)
 {
@@ -570,6 +598,7 @@ int main(void)
 	tcase_add_test(tcase, test_idle);
 	tcase_add_test(tcase, test_other_form);
 	tcase_add_test(tcase, test_takeover);
+	tcase_add_test(tcase, test_killed_behind_message);
 	tcase_add_test(tcase, test_killed_while_made);
 	tcase_add_test(tcase, test_recovered);
 	tcase_add_test(tcase, test_end_noted_later);

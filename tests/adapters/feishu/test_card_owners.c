@@ -140,6 +140,105 @@ START_TEST(test_two_senders)
 }
 END_TEST
 
+/* ---- an answer that goes as a message ---- */
+
+/* The card takes no more: its answer is a message, whose outcome its owner does not live to hear. */
+static void die_behind_message(void)
+{
+	make("一");
+	world_answer(&deck.world, 400, NULL, REFUSED(230099));
+	deck_draft(2, "一二");
+	deck_pass_until(3);
+	deck_settle();
+	deck.world.mute = true;
+	fake_host_send(deck.world.host, deck_reply("一二三"));
+	deck_wait_asked(4);
+	ck_assert_str_eq(qg_json_str(deck_asked(3, "POST", DECK_SEND), "msg_type", ""), "post");
+	deck_settle();
+	deck_kill();
+	deck.world.mute = false;
+}
+
+static size_t count_of(const char *method, const char *path, const char *words)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < deck.world.asked_count; i++) {
+		const struct asked *asked = &deck.world.asked[i];
+		count += strcmp(asked->method, method) == 0 && strcmp(asked->path, path) == 0 &&
+			 strstr(asked->body, words) != NULL;
+	}
+	return count;
+}
+
+/* Whoever comes next repeats it where it was written first, and the card is ended without it: by the repeat, or by the list
+ * of open cards before that. */
+START_TEST(test_given)
+{
+	die_behind_message();
+	if (_i == 1) {
+		feishu_cards_recover(deck_core());
+		deck_settle();
+	}
+	struct qg_reply *reply = deck_reply("一二三");
+	reply->repeated = true;
+	ck_assert_int_eq(deck_send(reply), QG_OK);
+	for (int i = 0; i < 100 && count_of("PUT", DECK_PUT, "see_below") == 0; i++) {
+		deck_pass(100);
+	}
+	ck_assert_uint_eq(count_of("PUT", DECK_PUT, "see_below"), 1);
+	ck_assert_uint_eq(count_of("PUT", DECK_PUT, "一二三"), 0);
+	ck_assert_uint_eq(count_of("POST", DECK_SEND, "一二三"), 2);
+	deck_settle();
+	ck_assert_uint_eq(((struct feishu_cards *)deck_core()->cards)->live->count, 0);
+}
+END_TEST
+
+/* Redis does not hear of it: no message leaves, and the answer goes back. */
+START_TEST(test_given_unheard)
+{
+	make("一");
+	world_answer(&deck.world, 400, NULL, REFUSED(230099));
+	deck_draft(2, "一二");
+	deck_pass_until(3);
+	deck_settle();
+	qg_test_redis_do(deck_redis, "RENAME", ROW, "aside", NULL);
+	qg_test_redis_do(deck_redis, "SET", ROW, "nothing of ours", NULL);
+	ck_assert_int_eq(deck_send(deck_reply("一二三")), QG_AWAY);
+	ck_assert_uint_eq(count_of("POST", DECK_SEND, "一二三"), 0);
+	qg_test_redis_do(deck_redis, "RENAME", "aside", ROW, NULL);
+	ck_assert_int_eq(deck_send(deck_reply("一二三")), QG_OK);
+	ck_assert_uint_eq(count_of("POST", DECK_SEND, "一二三"), 1);
+}
+END_TEST
+
+/* It was being ended as forgotten when its answer came: that is a message, and the next owner knows it. */
+START_TEST(test_given_while_ended)
+{
+	make("一");
+	deck.world.mute = true;
+	deck_pass(QG_LIVECARDS_IDLE_MS + 1000);
+	deck_wait_asked(3);
+	deck_asked(2, "PATCH", DECK_SETTINGS);
+	fake_host_send(deck.world.host, deck_reply("一二"));
+	deck_settle();
+	answer_last("{\"code\":0}");
+	deck_wait_asked(4);
+	deck_asked(3, "PUT", DECK_PUT);
+	answer_last("{\"code\":0}");
+	deck_wait_asked(5);
+	deck_asked(4, "POST", DECK_SEND);
+	deck_settle();
+	deck_kill();
+	deck.world.mute = false;
+	struct qg_reply *reply = deck_reply("一二");
+	reply->repeated = true;
+	ck_assert_int_eq(deck_send(reply), QG_OK);
+	deck_settle();
+	ck_assert_uint_eq(deck.world.asked_count, 6);
+	deck_asked(5, "POST", DECK_SEND);
+}
+END_TEST
+
 /* ---- numbers ---- */
 
 /* The other owner has the next block: its numbers are not ours as well. */
@@ -390,6 +489,9 @@ int main(void)
 	tcase_add_test(tcase, test_owner_again);
 	tcase_add_test(tcase, test_two_makers);
 	tcase_add_test(tcase, test_two_senders);
+	tcase_add_loop_test(tcase, test_given, 0, 2);
+	tcase_add_test(tcase, test_given_unheard);
+	tcase_add_test(tcase, test_given_while_ended);
 	tcase_add_test(tcase, test_blocks_apart);
 	tcase_add_loop_test(tcase, test_lost, 0, 2);
 	tcase_add_test(tcase, test_lost_and_ended);
