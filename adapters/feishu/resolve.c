@@ -1,19 +1,25 @@
 /* resolve.c - what a message only points to: the one it was written under, and records of talks that were forwarded.
  *
  * Both are one question to the platform, whose answer lists messages; those of a record name the one above them. A turn
- * waits for it, so there is little time, and where it does not come there are words in its place: the model shall know that
- * something was there. Nothing of the message changes before the end. */
+ * waits for it, so there is little time: what fails or keeps us waiting is asked again in what is left of it, and where no
+ * answer comes there are words in its place: the model shall know that something was there. Nothing of the message changes
+ * before the end. */
 #include "media.h"
 #include "record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/log.h"
 #include "qg/str.h"
 
 #define TIME_MS 5000
+#define PATIENCE_MS 2000 /* with a first try: some hang, and the next one does not */
+#define TRIES_MOST 3
+#define AGAIN_MS 300u /* before the next try, if nobody says how long; twice that the next time */
+#define AGAIN_MOST_MS 2500 /* who is to wait longer is told so at once */
 #define ANSWER_MOST ((size_t)1 << 20)
 
 enum what { QUOTE, FORWARD, KINDS };
@@ -28,11 +34,14 @@ struct job {
 	struct qg_message *message;
 	void (*fn)(void *arg, enum qg_status status);
 	struct feishu_call *call;
-	struct qg_timer *timer; /* of all the questions */
+	struct qg_timer *timer; /* of all the questions: ... */
+	uint64_t until;		/* ... by the clock, which the loop may be ahead of */
 	char *keys[KINDS];	/* NULL: none, or read */
 	enum what now;
-	bool over;	       /* of the time */
-	enum qg_status status; /* the first that was no success */
+	unsigned tries;		/* of this question */
+	struct qg_timer *again; /* its next try */
+	bool over;		/* of the time */
+	enum qg_status status;	/* the first that was no success */
 	struct feishu_record record;
 };
 
@@ -43,6 +52,7 @@ static void destroy(struct job *job)
 	qg_list_remove(&job->question.link);
 	feishu_call_cancel(job->call);
 	qg_timer_destroy(job->timer);
+	qg_timer_destroy(job->again);
 	feishu_record_finish(&job->record);
 	for (size_t i = 0; i < KINDS; i++) {
 		free(job->keys[i]);
@@ -168,10 +178,24 @@ static void log_refusal(const struct job *job, const struct feishu_answer *answe
 
 static void next(struct job *job);
 
+/* What may be otherwise in a moment. */
+static bool is_asked_again(struct job *job, const struct feishu_answer *answer)
+{
+	struct feishu_outcome outcome = feishu_error_outcome(answer);
+	unsigned wait = outcome.retry_ms ? outcome.retry_ms : AGAIN_MS << (job->tries - 1);
+	if (!qg_status_is_retryable(judge(answer)) || job->tries >= TRIES_MOST ||
+		wait > AGAIN_MOST_MS) {
+		return false;
+	}
+	qg_timer_start(job->again, wait);
+	return true;
+}
+
 static void answered(void *arg, const struct feishu_answer *answer)
 {
 	struct job *job = arg;
 	job->call = NULL;
+	qg_timer_stop(job->again);
 	bool is_long = answer->error == QG_FETCH_TOO_LARGE;
 	enum qg_status status = is_long ? QG_TOO_LARGE : judge(answer);
 	if (status == QG_OK) {
@@ -179,6 +203,9 @@ static void answered(void *arg, const struct feishu_answer *answer)
 			&job->record, job->keys[job->now], answer->body, answer->size);
 	} else {
 		log_refusal(job, answer);
+		if (!is_long && is_asked_again(job, answer)) {
+			return;
+		}
 	}
 	if (status != QG_OK) {
 		say_why(job, status);
@@ -197,6 +224,9 @@ static bool ask(struct job *job)
 	struct feishu_request request = {.method = "GET", .path = path, .most = ANSWER_MOST};
 	if (path) {
 		job->call = feishu_call_begin(job->core->account, &request, answered, job);
+	}
+	if (job->call && job->tries++ == 0) {
+		qg_timer_start(job->again, PATIENCE_MS);
 	}
 	return job->call != NULL;
 }
@@ -220,14 +250,29 @@ static void go(struct job *job)
 static void next(struct job *job)
 {
 	job->now++;
+	job->tries = 0;
+	go(job);
+}
+
+static void ask_again(void *arg)
+{
+	struct job *job = arg;
+	feishu_call_cancel(job->call);
+	job->call = NULL;
 	go(job);
 }
 
 static void time_over(void *arg)
 {
 	struct job *job = arg;
+	uint64_t now = qg_clock_mono();
+	if (now < job->until) {
+		qg_timer_start(job->timer, job->until - now);
+		return;
+	}
 	feishu_call_cancel(job->call);
 	job->call = NULL;
+	qg_timer_stop(job->again);
 	job->over = true;
 	go(job);
 }
@@ -263,7 +308,9 @@ static struct job *create(struct feishu_core *core, struct qg_message *message, 
 	job->message = message;
 	feishu_record_init(&job->record, core->account->app_id);
 	job->timer = qg_timer_create(core->bot->loop, time_over, job);
-	if (!job->timer || !find_keys(job) || !feishu_question_ask(core, &job->question)) {
+	job->again = qg_timer_create(core->bot->loop, ask_again, job);
+	if (!job->timer || !job->again || !find_keys(job) ||
+		!feishu_question_ask(core, &job->question)) {
 		destroy(job);
 		return NULL;
 	}
@@ -287,12 +334,14 @@ void feishu_complete(struct qg_bot *bot, struct qg_message *message,
 		qg_timer_start(job->timer, 0);
 		return;
 	}
+	job->until = qg_clock_mono() + TIME_MS;
 	qg_timer_start(job->timer, TIME_MS);
 	job->now = job->keys[QUOTE] ? QUOTE : FORWARD;
 	if (!ask(job)) {
 		say_why(job, QG_NO_MEMORY);
 		job->now++;
 		job->over = true;
+		job->until = 0;
 		qg_timer_start(job->timer, 0);
 	}
 }

@@ -8,6 +8,7 @@
 #include "support/malloc.h"
 #include "world.h"
 
+#include "qg/clock.h"
 #include "qg/json.h"
 #include "qg/str.h"
 
@@ -227,6 +228,7 @@ static enum qg_status completed_status;
 
 static void setup(void)
 {
+	qg_clock_fix(1767225600000, 100000000);
 	world_open(&world, "verification_token: t\n");
 	message = qg_message_create();
 	message->text = qg_str_copy("这是什么");
@@ -238,6 +240,7 @@ static void teardown(void)
 {
 	qg_message_destroy(message);
 	world_close(&world);
+	qg_clock_fix(-1, 0);
 }
 
 static void point(const char *type, const char *key)
@@ -324,6 +327,78 @@ START_TEST(a_refusal_leaves_words)
 	ck_assert_str_eq(message->quote, refusals[_i].words);
 	ck_assert_int_eq(completed_status, refusals[_i].status);
 	ck_assert_ptr_null(message->attachments);
+}
+END_TEST
+
+static const struct {
+	int http;
+	const char *body;
+} passing[] = {
+	{503, "busy"},
+	{400, "{\"code\":230020,\"msg\":\"too many\"}"},
+	{200, "<html>"},
+};
+
+/* What fails once is asked again, before the turn begins. The clock stands: however slow this is, there is time. */
+START_TEST(a_failure_is_asked_again)
+{
+	point("quote", KEY);
+	world_answer(&world, passing[_i].http, NULL, passing[_i].body);
+	world_answer(&world, 200, NULL, LIST(ITEM(KEY, "text", "", TEXT("先前"))));
+	complete();
+	ck_assert_uint_eq(world.asked_count, 2);
+	ck_assert_str_eq(message->quote, "先前");
+	ck_assert_int_eq(completed_status, QG_OK);
+}
+END_TEST
+
+/* ... but not for ever, and the other question has tries of its own. */
+START_TEST(a_lasting_failure_leaves_words)
+{
+	point("quote", KEY);
+	point("forward", KEY);
+	for (int i = 0; i < 4; i++) {
+		world_answer(&world, 502, NULL, "bad");
+	}
+	world_answer(&world, 200, NULL, talk);
+	complete();
+	ck_assert_uint_eq(world.asked_count, 5);
+	ck_assert(
+		qg_str_starts_with(message->quote, "（引用的消息暂时没能读取）\n[转发的聊天记录]"));
+	ck_assert_int_eq(completed_status, QG_IO);
+}
+END_TEST
+
+/* A long wait is none to spend a turn's time on. */
+START_TEST(a_long_wait_leaves_words)
+{
+	point("quote", KEY);
+	world_answer(&world, 429, "30", "{\"code\":99991400,\"msg\":\"rate\"}");
+	complete();
+	ck_assert_uint_eq(world.asked_count, 1);
+	ck_assert_str_eq(message->quote, "（引用的消息暂时没能读取）");
+	ck_assert_int_eq(completed_status, QG_BUSY);
+}
+END_TEST
+
+static bool is_asked(void *arg)
+{
+	(void)arg;
+	return world.asked_count > 0;
+}
+
+/* Nothing comes back: a second try, while there is time. */
+START_TEST(silence_is_asked_again)
+{
+	point("quote", KEY);
+	world.mute = true;
+	begin();
+	fake_host_wait(world.loop, is_asked, NULL);
+	world.mute = false;
+	world_answer(&world, 200, NULL, LIST(ITEM(KEY, "text", "", TEXT("先前"))));
+	fake_host_wait(world.loop, is_complete, NULL);
+	ck_assert_uint_eq(world.asked_count, 2);
+	ck_assert_str_eq(message->quote, "先前");
 }
 END_TEST
 
@@ -490,10 +565,16 @@ int main(void)
 	suite_add_tcase(suite, records);
 	TCase *tests = tcase_create("platform");
 	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_quote_is_fetched);
 	tcase_add_test(tests, a_quote_and_a_talk_are_both_fetched);
 	tcase_add_loop_test(
 		tests, a_refusal_leaves_words, 0, sizeof(refusals) / sizeof(refusals[0]));
+	tcase_add_loop_test(
+		tests, a_failure_is_asked_again, 0, sizeof(passing) / sizeof(passing[0]));
+	tcase_add_test(tests, a_lasting_failure_leaves_words);
+	tcase_add_test(tests, a_long_wait_leaves_words);
+	tcase_add_test(tests, silence_is_asked_again);
 	tcase_add_test(tests, what_is_forgotten_changes_nothing);
 	tcase_add_test(tests, without_pointers_it_just_ends);
 	tcase_add_test(tests, a_picture_is_fetched);
