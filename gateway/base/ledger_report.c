@@ -2,9 +2,11 @@
  *
  * A month is one query over its file and a temporary table of the rows given beside it; the sums of the months
  * are added here. Money stays a whole number of billionths until it is written down. A month without a file is
- * read from an empty one in memory: looking makes no files. */
+ * read from an empty one in memory: looking makes no files. Neither does a damaged one hide the others: it is named
+ * beside their sums, and so is what the ledger kept aside of a month when it was damaged. */
 #include "qg/ledger.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,7 @@ struct report {
 	size_t by_count;
 	struct group *groups; /* sorted by key, once a month was read */
 	size_t count, room;
+	json_t *damaged; /* files of these months that are not in the sums */
 	char *error;
 };
 
@@ -71,6 +74,7 @@ static void finish(struct report *report)
 		free_group(&report->groups[i]);
 	}
 	free(report->groups);
+	json_decref(report->damaged);
 }
 
 static bool make_room(struct report *report)
@@ -238,8 +242,10 @@ static enum qg_status put_given(struct report *report, struct qg_db *db, const c
 	return status;
 }
 
-static bool sum_up(struct report *report, struct qg_db *db, const char *month)
+/* words: why it could not be summed up, and nothing was added; "" is no memory, and said. */
+static bool sum_up(struct report *report, struct qg_db *db, const char *month, char *words)
 {
+	size_t before = report->count;
 	enum qg_status status = qg_db_run(db, "PRAGMA temp_store = MEMORY");
 	if (status == QG_OK) {
 		status = qg_ledger_table_make(db, "", "calls");
@@ -259,28 +265,80 @@ static bool sum_up(struct report *report, struct qg_db *db, const char *month)
 		ok = false;
 	}
 	if (!ok && report->error[0] == '\0') {
-		snprintf(report->error, ERROR_SIZE, "ledger/%s.db: %s", month, qg_db_error(db));
+		snprintf(words, ERROR_SIZE, "%s", qg_db_error(db));
 	}
 	qg_db_finish(query);
+	while (!ok && report->count > before) {
+		free_group(&report->groups[--report->count]);
+	}
 	merge_groups(report);
 	return ok;
 }
 
+static bool read_month(struct report *report, const char *path, const char *month, char *words)
+{
+	struct qg_db *db = qg_db_open(path, words);
+	bool ok = db != NULL && sum_up(report, db, month, words);
+	qg_db_close(db);
+	return ok;
+}
+
+/* file: below the folder of the ledger. why may be "". */
+static bool note_damaged(
+	struct report *report, const char *month, const char *file, const char *why)
+{
+	json_t *damaged =
+		json_pack("{s:s#, s:s, s:s}", "month", month, 7, "file", file, "why", why);
+	return json_array_append_new(report->damaged, damaged) == 0 ||
+	       fail(report, "out of memory");
+}
+
+/* Of a month whose file cannot be read there are still the rows given beside it. */
 static bool add_month(struct report *report, const char *month)
 {
 	char *path = qg_ledger_path(report->query->data_dir, month);
 	if (path == NULL) {
 		return fail(report, "out of memory");
 	}
-	char words[ERROR_SIZE] = "";
+	char words[ERROR_SIZE] = "", ignored[ERROR_SIZE];
 	bool there = access(path, F_OK) == 0;
-	struct qg_db *db = qg_db_open(there ? path : ":memory:", words);
-	bool ok = db != NULL && sum_up(report, db, month);
-	if (db == NULL) {
+	bool ok = read_month(report, there ? path : ":memory:", month, words);
+	if (!ok && there && report->error[0] == '\0') {
+		ok = note_damaged(report, month, strrchr(path, '/') + 1, words) &&
+		     read_month(report, ":memory:", month, ignored);
+	}
+	if (!ok && report->error[0] == '\0') {
 		snprintf(report->error, ERROR_SIZE, "ledger/%s.db: %.100s", month, words);
 	}
-	qg_db_close(db);
 	free(path);
+	return ok;
+}
+
+/* "2026-11.db.damaged-1" of a month between the two, "2026-10" or the like; what SQLite keeps beside it is no other. */
+static bool is_aside(const char *name, const char *first, const char *last)
+{
+	static const char tail[] = ".db.damaged-";
+	return strlen(name) > 7 && strncmp(name, first, 7) >= 0 && strncmp(name, last, 7) <= 0 &&
+	       strncmp(name + 7, tail, sizeof(tail) - 1) == 0 &&
+	       strspn(name + 7 + sizeof(tail) - 1, "0123456789") ==
+		       strlen(name + 7 + sizeof(tail) - 1);
+}
+
+static bool add_asides(struct report *report, const char *first, const char *last)
+{
+	char *folder = qg_str_printf("%s/ledger", report->query->data_dir);
+	DIR *files = folder != NULL ? opendir(folder) : NULL;
+	bool ok = folder != NULL || fail(report, "out of memory");
+	struct dirent *file;
+	while (ok && files != NULL && (file = readdir(files)) != NULL) {
+		if (is_aside(file->d_name, first, last)) {
+			ok = note_damaged(report, file->d_name, file->d_name, "");
+		}
+	}
+	if (files != NULL) {
+		closedir(files);
+	}
+	free(folder);
 	return ok;
 }
 
@@ -322,7 +380,10 @@ static json_t *describe_all(struct report *report)
 	for (size_t i = 0; ok && i < report->count; i++) {
 		ok = json_array_append_new(rows, describe(report, &report->groups[i])) == 0;
 	}
-	json_t *all = ok ? json_pack("{s:O}", "rows", rows) : NULL;
+	bool whole = json_array_size(report->damaged) == 0;
+	json_t *all = ok ? json_pack("{s:O, s:O*}", "rows", rows, "damaged",
+				   whole ? NULL : report->damaged)
+			 : NULL;
 	json_decref(rows);
 	if (all == NULL) {
 		fail(report, "out of memory");
@@ -353,6 +414,12 @@ static bool check_keys(struct report *report)
 	return true;
 }
 
+static void name_month(int64_t month, char out[16])
+{
+	snprintf(out, 16, "%04u-%02u", (unsigned)(month / 12) % 10000,
+		(unsigned)(month % 12 + 1) % 100);
+}
+
 /* Months from since to until, both "20261101". */
 static bool add_months(struct report *report)
 {
@@ -366,20 +433,20 @@ static bool add_months(struct report *report)
 	if (last - first >= MAX_MONTHS) {
 		return fail(report, "that is more than a hundred years");
 	}
+	char begin[16], name[16] = "";
+	name_month(first, begin);
 	for (int64_t month = first; month <= last; month++) {
-		char name[16];
-		snprintf(name, sizeof(name), "%04u-%02u", (unsigned)(month / 12) % 10000,
-			(unsigned)(month % 12 + 1) % 100);
+		name_month(month, name);
 		if (!add_month(report, name)) {
 			return false;
 		}
 	}
-	return true;
+	return add_asides(report, begin, name);
 }
 
 json_t *qg_ledger_report(const struct qg_report_query *query, char *error)
 {
-	struct report report = {.query = query, .error = error};
+	struct report report = {.query = query, .error = error, .damaged = json_array()};
 	error[0] = '\0';
 	json_t *all = check_keys(&report) && add_months(&report) ? describe_all(&report) : NULL;
 	finish(&report);

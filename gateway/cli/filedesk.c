@@ -185,7 +185,8 @@ static void on_figures(struct qg_desk *desk, const char *bot, const char *chat, 
 		.by = {"chat", "user", "day"},
 		.bot = bot};
 	json_auto_t *all = qg_ledger_report(&query, error);
-	answer.status = all ? QG_OK : QG_FAILED;
+	bool is_whole = all && !json_object_get(all, "damaged");
+	answer.status = is_whole ? QG_OK : QG_FAILED;
 	size_t i;
 	json_t *row;
 	json_array_foreach (json_object_get(all, "rows"), i, row) {

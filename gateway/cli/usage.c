@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "qg/clock.h"
+#include "qg/json.h"
 #include "qg/ledger.h"
 
 static const char *const keys[QG_USAGE_KEYS] = {
@@ -128,10 +129,28 @@ static int read_by(const struct qg_cli *cli, const char *by, struct qg_usage_que
 
 /* ---- what is found ---- */
 
+/* What is missing in the sums; code where nothing is. */
+static int say_damaged(const struct qg_cli *cli, const json_t *damaged, int code)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach (damaged, i, one) {
+		const char *why = qg_json_str(one, "why", "");
+		code = qg_cli_say(cli, QG_CLI_FAILED,
+			"%s 的账不全：ledger/%s 坏了，里面的没有算进去。The books of %s are "
+			"incomplete: ledger/%s is damaged and not counted%s%s",
+			qg_json_str(one, "month", ""), qg_json_str(one, "file", ""),
+			qg_json_str(one, "month", ""), qg_json_str(one, "file", ""),
+			why[0] != '\0' ? ": " : "", why);
+	}
+	return code;
+}
+
 static int show(const struct qg_cli *cli, const struct qg_usage_query *query, json_t *all, bool csv)
 {
+	json_auto_t *damaged = json_incref(json_object_get(all, "damaged"));
 	if (cli->json) {
-		return qg_cli_print_json(all);
+		return say_damaged(cli, damaged, qg_cli_print_json(all));
 	}
 	const json_t *rows = json_object_get(all, "rows");
 	int code = QG_CLI_DONE;
@@ -145,7 +164,7 @@ static int show(const struct qg_cli *cli, const struct qg_usage_query *query, js
 		code = qg_usage_print_table(cli, query, rows);
 	}
 	json_decref(all);
-	return code;
+	return say_damaged(cli, damaged, code);
 }
 
 /* Redis first: what is moved meanwhile stands in both, and counts once. */
@@ -206,8 +225,10 @@ const struct qg_verb qg_cli_usage = {"usage",
 	"--by             按什么分：customer,bot,chat,user,model,key,day，可以几个一起\n"
 	"--csv            给表格软件；--json 给程序\n"
 	"输入 input "
-	"含缓存命中的部分；服务没有报告用量的调用是估算的，会说明次数。服务运行或停止都可以用。\n\n"
+	"含缓存命中的部分；服务没有报告用量的调用是估算的，会说明次数。服务运行或停止都可以用。\n"
+	"某个月的账坏了，会说是哪个月，其余照算，退出码 1；--json 里在 damaged。\n\n"
 	"This month, a line a bot, unless said otherwise. Input includes what came from a cache. "
 	"Calls whose\nusage the service did not report are estimated, and counted as such. Works "
-	"with the server running\nor stopped.\n",
+	"with the server running\nor stopped. A damaged month is named and the others are "
+	"counted: exit code 1, \"damaged\" in the JSON.\n",
 	run};

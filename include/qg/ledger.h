@@ -112,8 +112,9 @@ struct qg_report_query {
 	const size_t *sizes;
 	size_t row_count;
 };
-/* {"rows":[{keys of by, "calls", "input", ...}]} as the contract of `qungong usage --json` says, new reference. NULL
- * and words in error (128 bytes). */
+/* {"rows":[{keys of by, "calls", "input", ...}]} as the contract of `qungong usage --json` says, new reference; where
+ * files of these months are damaged, and so not in the sums, also "damaged":[{"month", "file", "why"}]. NULL and words
+ * in error (128 bytes). */
 json_t *qg_ledger_report(const struct qg_report_query *query, char *error);
 
 #endif

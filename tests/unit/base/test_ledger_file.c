@@ -168,6 +168,15 @@ static bool exists(const char *name)
 	return access(path, F_OK) == 0;
 }
 
+static void expect_damaged(const json_t *all, const char *file)
+{
+	const json_t *damaged = json_object_get(all, "damaged");
+	ck_assert_uint_eq(json_array_size(damaged), 1);
+	const json_t *one = json_array_get(damaged, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "month")), "2026-11");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "file")), file);
+}
+
 START_TEST(a_damaged_file_is_told_and_kept_aside)
 {
 	char error[128] = "";
@@ -177,14 +186,22 @@ START_TEST(a_damaged_file_is_told_and_kept_aside)
 	query.data_dir = dir;
 	query.since = "20261101";
 	query.until = "20261130";
-	ck_assert_ptr_null(qg_ledger_report(&query, error)); /* who reads moves nothing */
-	ck_assert_ptr_nonnull(strstr(error, "ledger/2026-11.db"));
+	add("2026-10", row("o", "20261022", USUAL));
+	query.since = "20261001";
+	json_t *all = qg_ledger_report(&query, error); /* who reads moves nothing */
+	expect_damaged(all, "2026-11.db");
+	expect_one(all, 0, "0.0021"); /* the other month's */
 	ck_assert(exists("2026-11.db") && !exists("2026-11.db.damaged-1"));
 	ck_assert_ptr_null(qg_ledger_file_open(dir, "2026-11", error));
 	ck_assert_msg(strstr(error, "2026-11.db.damaged-1") != NULL, "%s", error);
 	ck_assert(exists("2026-11.db.damaged-1") && !exists("2026-11.db"));
 	add("2026-11", row("b", "20261122", USUAL));
-	expect_one(report(by_bot()), 0, "0.0021");
+	all = report(by_bot());
+	expect_damaged(all, "2026-11.db.damaged-1");
+	expect_one(all, 0, "0.0021");
+	query.since = "20261001";
+	query.until = "20261031";
+	expect_one(report(query), 0, "0.0021"); /* no other month has to do with it */
 	spoil("2026-11.db", 0);
 	ck_assert_ptr_null(qg_ledger_file_open(dir, "2026-11", error));
 	ck_assert(exists("2026-11.db.damaged-1") && exists("2026-11.db.damaged-2"));
