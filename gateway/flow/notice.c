@@ -87,8 +87,8 @@ bool notices_make(
 bool notice_make(struct sending *sending, const char *const *bound, size_t count)
 {
 	QG_AUTO(qg_str_free)
-	char *text = qg_role_words(sending->bot->role, "undelivered_admin", "chat", sending->chat,
-		"id", sending->id, NULL);
+	char *text = qg_role_words(sending->bot->role, "undelivered_admin", "name",
+		sending->bot->bot.name, "chat", sending->chat, NULL);
 	const struct notice notice = {sending->bot, sending->id, "undelivered", text};
 	return notices_make(&sending->notices, &notice, bound, count);
 }
