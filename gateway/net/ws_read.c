@@ -1,8 +1,12 @@
 /* ws_read.c - owns how fragments become messages.
  *
  * The library hands out what it has of a frame at every few KiB. A message that came in one piece
- * is passed on where it lies; any other grows in a buffer whose ceiling the owner set. */
+ * is passed on where it lies; any other grows in a buffer whose ceiling the owner set. What the head
+ * of a frame announces counts as if it were here: nobody waits for what is refused in the end. */
 #include "ws_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "qg/status.h"
 
@@ -21,11 +25,13 @@ static bool deliver(struct qg_ws *ws, const char *data, size_t size)
 	return !ws->cancelled;
 }
 
-static void complain(struct qg_ws *ws, enum qg_status status)
+static void complain(struct qg_ws *ws, enum qg_status status, size_t announced)
 {
 	bool large = status == QG_TOO_LARGE;
 	const char *words = large ? "a message was too large" : "out of memory";
-	ws_note(ws, words, NULL, 0);
+	char size[48];
+	int length = snprintf(size, sizeof(size), "%" PRIu64 " bytes or more", (uint64_t)announced);
+	ws_note(ws, words, size, large ? (size_t)length : 0);
 	ws_begin_close(ws, large ? TOO_BIG : INTERNAL_ERROR, words, true);
 }
 
@@ -44,12 +50,17 @@ bool ws_read_fragment(struct qg_ws *ws, const char *data, size_t size)
 		return true; /* its owner wants to hear no more */
 	}
 	bool final = lws_is_final_fragment(ws->wsi);
-	if (final && ws->message.size == 0 && size <= ws->most) {
+	size_t announced = ws->message.size + size + lws_remaining_packet_payload(ws->wsi);
+	if (announced > ws->most) {
+		complain(ws, QG_TOO_LARGE, announced);
+		return true;
+	}
+	if (final && ws->message.size == 0) {
 		return deliver(ws, data, size);
 	}
 	enum qg_status status = qg_buf_add(&ws->message, data, size);
 	if (status != QG_OK) {
-		complain(ws, status);
+		complain(ws, status, announced);
 		return true;
 	}
 	return final ? deliver_gathered(ws) : true;
