@@ -288,6 +288,11 @@ static enum qg_status start(struct qg_bot *bot)
 	return QG_OK;
 }
 
+static void retry(struct qg_bot *bot)
+{
+	qg_uplink_retry(&dingtalk_core_of(bot)->seat);
+}
+
 static void finish(struct qg_bot *bot)
 {
 	struct dingtalk_core *core = dingtalk_core_of(bot);
@@ -383,6 +388,7 @@ const struct qg_adapter qg_adapter_dingtalk = {
 	.check = dingtalk_check,
 	.init = init,
 	.start = start,
+	.retry = retry,
 	.on_http = on_http,
 	.draft = draft,
 	.send = send_reply,

@@ -252,6 +252,11 @@ static enum qg_status start(struct qg_bot *bot)
 	return QG_OK;
 }
 
+static void retry(struct qg_bot *bot)
+{
+	qg_uplink_retry(&feishu_core_of(bot)->seat);
+}
+
 static void finish(struct qg_bot *bot)
 {
 	struct feishu_core *core = feishu_core_of(bot);
@@ -360,6 +365,7 @@ const struct qg_adapter qg_adapter_feishu = {
 	.check = feishu_check,
 	.init = init,
 	.start = start,
+	.retry = retry,
 	.on_http = on_http,
 	.draft = draft,
 	.send = send_reply,

@@ -312,6 +312,15 @@ static void lost(struct qg_uplink *link, const struct qg_uplink_loss *loss)
 	dial_later(link, wait);
 }
 
+void qg_uplink_retry(struct qg_uplink_member *member)
+{
+	struct qg_uplink *link = member->link;
+	if (link && !link->closing && link->told && !link->asking && !link->wire) {
+		link->told = NULL; /* said again, where it is no better */
+		dial_later(link, 0);
+	}
+}
+
 void qg_uplink_lost(struct qg_uplink *link, const struct qg_uplink_loss *loss)
 {
 	link->asking = NULL;

@@ -99,6 +99,9 @@ QG_MUST_CHECK enum qg_status qg_uplink_join(const struct qg_uplink_kind *kind,
 void qg_uplink_retire(struct qg_uplink_member *member);
 /* Nothing of it is to be waited for: others go on with the link, or all its connections ended. */
 bool qg_uplink_is_over(const struct qg_uplink_member *member);
+/* Somebody may have put right what an operator was told of: it is tried again now, once for all its members. Accepts one
+ * that is on none. */
+void qg_uplink_retry(struct qg_uplink_member *member);
 /* Out of it, now; the last one ends the link. Accepts one that is on none. */
 void qg_uplink_leave(struct qg_uplink_member *member);
 

@@ -248,12 +248,22 @@ void wecom_link_drop(struct wecom_link *link, const char *why)
 	}
 }
 
+void wecom_link_retry(struct wecom_link *link)
+{
+	if (link->refused && link->state == WECOM_LINK_WAITING) {
+		link->refused = false;
+		link->dial_at = qg_clock_mono();
+		wecom_link_due(link, link->dial_at);
+	}
+}
+
 /* ---- subscribing ---- */
 
 static void up(struct wecom_link *link)
 {
 	uint64_t now = qg_clock_mono();
 	qg_backoff_reset(&link->backoff);
+	link->refused = false;
 	link->ping_at = now + qg_clock_scaled(PING_MS);
 	link->heard_at = now;
 	link->quiet_ms = qg_clock_scaled(QUIET_MS + qg_random_below(QUIET_MS / 4));
@@ -271,6 +281,7 @@ static void subscribed(void *arg, const struct wecom_answer *answer)
 		up(link);
 	} else if (answer->local == QG_OK && answer->code == 853000) {
 		qg_log_error(name_of(link), "wecom: %s", wecom_words_refused);
+		link->refused = true;
 		lost(link, "bot_id or secret is refused", answer->words,
 			qg_clock_scaled(REFUSED_MS + qg_random_below(REFUSED_MS / 5)));
 	} else if (answer->local != QG_CANCELLED) {

@@ -134,6 +134,7 @@ struct wecom_link {
 	bool closing; /* nobody joins any more */
 	char conn[WECOM_CONN_CHARS + 1];
 	const char *why; /* of the state, for logs */
+	bool refused;	 /* by its credentials: a person must act */
 	struct qg_backoff backoff;
 	uint64_t dial_at, ping_at, heard_at, quiet_ms;
 	unsigned unanswered; /* pings */
@@ -155,6 +156,8 @@ void wecom_link_due(struct wecom_link *link, uint64_t at);
 void wecom_link_tick(struct wecom_link *link);
 /* Drops the connection, and comes back. why: a literal. */
 void wecom_link_drop(struct wecom_link *link, const char *why);
+/* Credentials that were refused are tried again now. */
+void wecom_link_retry(struct wecom_link *link);
 /* Somebody else has it now: stays away. */
 void wecom_link_kicked(struct wecom_link *link);
 /* A bot of it that is not stopping, else NULL. */

@@ -334,6 +334,14 @@ static enum qg_status init(struct qg_bot *bot)
 	return QG_OK;
 }
 
+static void retry(struct qg_bot *bot)
+{
+	struct wecom_core *core = wecom_core_of(bot);
+	if (core->link) {
+		wecom_link_retry(core->link);
+	}
+}
+
 static enum qg_status start(struct qg_bot *bot)
 {
 	struct wecom_core *core = wecom_core_of(bot);
@@ -445,6 +453,7 @@ const struct qg_adapter qg_adapter_wecom = {
 	.check = check,
 	.init = init,
 	.start = start,
+	.retry = retry,
 	.on_http = on_http,
 	.draft = draft,
 	.send = send_reply,

@@ -117,6 +117,12 @@ void qg_gateway_redis_changed(struct qg_gateway *gateway, bool up)
 void qg_gateway_reload(struct qg_gateway *gateway)
 {
 	bots_sync(gateway);
+	QG_LIST_FOR_EACH (item, &gateway->bots) {
+		struct bot *bot = QG_CONTAINER(item, struct bot, item);
+		if (bot->started && !bot->stopping && bot->bot.adapter->retry != NULL) {
+			bot->bot.adapter->retry(&bot->bot);
+		}
+	}
 }
 
 /* ---- requests ---- */

@@ -104,6 +104,9 @@ struct qg_adapter {
 	/* Optional: opens links. Returns at once; link_changed() tells the rest. Called by the owner only, and again
 	 * whenever it becomes that anew: for who dials after stopped(), else at any time. */
 	enum qg_status (*start)(struct qg_bot *bot);
+	/* Optional: the config was read again, and an admin who did that may have put right what the platform refused: a
+	 * connection that waits for that is tried at once, no other sooner. Called for a bot that was started. */
+	void (*retry)(struct qg_bot *bot);
 	/* Optional: a request below /hook/<bot> (or, for web, /chat/<bot>) came in; rest is the path behind the
 	 * bot's name, "" or "/...". Answer x exactly once, now or later. admin: it carried the admin token. */
 	void (*on_http)(
