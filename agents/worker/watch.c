@@ -27,13 +27,22 @@ static void beaten(void *arg, enum qg_status status)
 	}
 }
 
-/* A process that was stopped finds all patience at its end at once. It hears first what came meanwhile (the end of a
- * call, which then is booked as it was) and judges with the next look; its fences protect what is others' now. */
+/* A process that was stopped finds all patience at its end at once, and no beat could be confirmed meanwhile. It hears
+ * first what came (the end of a call, which then is booked as it was); whether somebody took a job over is for its next
+ * beat to say, and its fences protect what is others' now. */
 static bool stood_still(struct qg_worker *worker, uint64_t now)
 {
 	uint64_t before = worker->watched;
 	worker->watched = now;
-	return before != 0 && now - before > qg_clock_scaled(BEAT_MS);
+	if (before == 0 || now - before <= qg_clock_scaled(BEAT_MS)) {
+		return false;
+	}
+	QG_LIST_FOR_EACH (item, &worker->jobs) {
+		struct job *job = QG_CONTAINER(item, struct job, link);
+		uint64_t confirmed = job->confirmed + (now - before);
+		job->confirmed = confirmed < now ? confirmed : now;
+	}
+	return true;
 }
 
 void watch_beat(struct qg_worker *worker)

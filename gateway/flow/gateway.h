@@ -47,10 +47,10 @@ struct link {
 	uint64_t epoch;
 	uint64_t confirmed; /* mono ms at which the last confirmed renewal was sent */
 	uint64_t owned_since;
-	char *seen; /* the row as it was last seen, NULL for none */
-	uint64_t seen_since;
-	int64_t kicked_until; /* wall ms before which the platform wants no connection */
-	int64_t kick_unsaved; /* wall ms of that in the row, until it stands there; 0 */
+	char *seen;		      /* the row as it was last seen, NULL for none */
+	uint64_t seen_since, seen_at; /* mono ms of the first look that saw it, and of the last */
+	int64_t kicked_until;	      /* wall ms before which the platform wants no connection */
+	int64_t kick_unsaved;	      /* wall ms of that in the row, until it stands there; 0 */
 };
 
 /* A chat whose dead letters admins heard of lately. */

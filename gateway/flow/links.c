@@ -1,9 +1,9 @@
 /* links.c - leases: one gateway owns a link, and with it sends for its bots.
  *
  * A row in Redis never expires and its epoch only grows. Nobody's clock is compared with another's: who takes a
- * link has seen the same row for 8 s of its own clock, or knows that the owner's process is dead, and the script
- * checks that it is still unchanged. The owner sends nothing once its last confirmed renewal was sent over 5 s
- * ago. Redis being away costs no link: only a newer epoch does.
+ * link has seen the same row for 8 s of its own clock, looking all the time, or knows that the owner's process is
+ * dead, and the script checks that it is still unchanged. The owner sends nothing once its last confirmed renewal
+ * was sent over 5 s ago. Redis being away costs no link: only a newer epoch does.
  *
  * A platform that is dialed gives all bots of an account one connection, so they share a link; any other bot has one
  * of its own. When bots of a link start and stop is kicks.c, which gateway shall have it balance.c. */
@@ -45,7 +45,7 @@ static struct link *create(struct qg_gateway *gateway, char *id)
 	}
 	link->id = id;
 	link->gateway = gateway;
-	link->seen_since = qg_clock_mono();
+	link->seen_since = link->seen_at = qg_clock_mono();
 	link->partition = qg_queue_partition(gateway->core->queue, id);
 	qg_list_init(&link->bots);
 	qg_list_add(&gateway->links, &link->item);
@@ -175,7 +175,7 @@ void link_give(struct link *link)
 	release(link);
 	free(link->seen); /* what stands there from now on is new to us too */
 	link->seen = NULL;
-	link->seen_since = qg_clock_mono();
+	link->seen_since = link->seen_at = qg_clock_mono();
 	link_each(link, bot_lost);
 }
 
@@ -251,6 +251,17 @@ static uint64_t free_for(struct link *link, const struct qg_lease_row *row, uint
 	return 0;
 }
 
+/* Looks that are far apart saw nothing stand still: this machine slept, the owner's with it, or Redis was away and no
+ * owner could renew. That time proves nothing. */
+static void forget_gap(struct link *link, uint64_t now)
+{
+	uint64_t gap = now - link->seen_at;
+	link->seen_at = now;
+	if (gap > qg_clock_scaled(TAKE_MS) / 2) {
+		link->seen_since += gap;
+	}
+}
+
 /* The row as it was just read; NULL: there is none. */
 static void judge(struct link *link, const struct qg_lease_row *row)
 {
@@ -259,6 +270,7 @@ static void judge(struct link *link, const struct qg_lease_row *row)
 	if (link->owned || link->taking || link->gateway->draining || !link_is_wanted(link)) {
 		return;
 	}
+	forget_gap(link, now);
 	if (!qg_str_equal(link->seen, text)) {
 		free(link->seen);
 		link->seen = qg_str_copy(text);

@@ -163,7 +163,6 @@ static void count(struct qg_fetch *fetch)
 	struct qg_fetch_counts *counts = &fetch->client->counts;
 	long made = 0;
 	counts->failures += fetch->failure != QG_FETCH_NONE;
-	counts->http2 += fetch->http2;
 	if (fetch->sent_ms &&
 		curl_easy_getinfo(fetch->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK) {
 		counts->connections += (uint64_t)made;

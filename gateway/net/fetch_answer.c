@@ -110,7 +110,10 @@ static void take_status(struct qg_fetch *fetch, const char *line, size_t size)
 		return;
 	}
 	fetch->status = code;
+	bool before = fetch->http2;
 	fetch->http2 = line[5] == '2';
+	/* counted here, for many leave before the end */
+	fetch->client->counts.http2 += fetch->http2 && !before;
 	fetch->state = FETCH_ANSWERING;
 	if (fetch->origin) {
 		fetch->origin->h2 = fetch->http2;

@@ -25,6 +25,17 @@ bool qg_process_is_dead(const struct qg_core *core, const char *process)
 
 /* ---- waiting ---- */
 
+static bool owes(const struct node *node)
+{
+	return node->core.redis != NULL &&
+	       (!node->core.redis_up || qg_redis_outstanding(node->core.redis) > 0);
+}
+
+static bool is_owed(void)
+{
+	return qg_test_redis_serves(server) && (owes(&ann) || owes(&ben));
+}
+
 static bool owns(void *arg)
 {
 	const struct bot *bot = bots_find(((struct node *)arg)->gateway, BOT);
@@ -50,6 +61,25 @@ void wait_sends(size_t count)
 void run_looks(void)
 {
 	run_ms(LOOKS * qg_clock_scaled(LOOK_MS));
+}
+
+static bool listen(void *arg)
+{
+	static const char *const words[] = {"PUBSUB", "NUMSUB", "qg:{0}:send", "qg:{0}:draft"};
+	char error[128];
+	struct qg_redis_reply *reply =
+		qg_redis_ask(qg_test_redis_url(server), error, 4, words, NULL);
+	ck_assert_msg(
+		reply != NULL && reply->type == QG_REPLY_ARRAY && reply->count == 4, "%s", error);
+	int64_t count = *(int64_t *)arg;
+	bool all = reply->items[1].integer >= count && reply->items[3].integer >= count;
+	qg_redis_reply_free(reply);
+	return all;
+}
+
+void wait_listeners(int64_t count)
+{
+	wait_until(listen, &count);
 }
 
 /* ---- config and gateways ---- */
@@ -161,6 +191,7 @@ static void setup(void)
 	struct qg_bot_config bot = a_bot(BOT, "push", "1");
 	server = qg_test_redis_start(redis_keeps_all);
 	loop = qg_loop_create(1);
+	clock_count(is_owed);
 	config_bot(&bot);
 }
 

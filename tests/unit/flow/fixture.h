@@ -46,6 +46,8 @@ void wait_owner(struct node *node);
 void wait_sends(size_t count);
 /* Some looks of every gateway go by. */
 void run_looks(void);
+/* Until so many gateways hear what is published. */
+void wait_listeners(int64_t count);
 
 void fixture_add(TCase *tcase);
 int fixture_run(Suite *suite);

@@ -59,6 +59,7 @@ END_TEST
 
 int main(void)
 {
+	redis_keeps_all = true;
 	Suite *suite = suite_create("depth");
 	TCase *tcase = tcase_create("depth");
 	fixture_add(tcase);

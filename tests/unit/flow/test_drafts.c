@@ -38,7 +38,7 @@ START_TEST(only_the_owner_shows_them)
 {
 	begin();
 	node_start(&ben, "ben");
-	run_looks();
+	wait_listeners(2);
 	publish(BOT, ", \"text\": \"one\"");
 	wait_drafts(1);
 	run_looks();
@@ -49,7 +49,7 @@ END_TEST
 START_TEST(an_old_renewal_shows_nothing)
 {
 	begin();
-	run_looks();
+	wait_listeners(1);
 	qg_timer_stop(ann.gateway->renew_timer);
 	clock_stop();
 	clock_move(0, qg_clock_scaled(SEND_MS) + 1);
@@ -62,7 +62,7 @@ END_TEST
 START_TEST(rubbish_and_strangers_are_passed_over)
 {
 	begin();
-	run_looks();
+	wait_listeners(1);
 	publish("stranger", ", \"text\": \"one\"");
 	publish(BOT, "");
 	qg_test_redis_do(server, "PUBLISH", "qg:{0}:draft", "{", NULL);
@@ -74,7 +74,7 @@ END_TEST
 START_TEST(those_under_way_are_shown_again_when_asked_for)
 {
 	begin();
-	run_looks();
+	wait_listeners(1);
 	publish("stranger", ", \"text\": \"one\"");
 	publish(BOT, ", \"text\": \"one\"");
 	wait_drafts(1);
@@ -103,7 +103,7 @@ static void hold_back(void)
 START_TEST(one_that_waits_comes_once_its_chat_is_free)
 {
 	begin();
-	run_looks();
+	wait_listeners(1);
 	platform.keeps = true;
 	hold_back();
 	put_reply("c1", 'a', "first");

@@ -101,6 +101,23 @@ START_TEST(a_renewed_link_is_never_taken)
 }
 END_TEST
 
+/* The machine slept, and with it the owner: whoever wakes first must not take it for dead. */
+START_TEST(time_without_looks_proves_nothing)
+{
+	begin();
+	node_start(&ben, "ben");
+	wait_until(is_opened, &ben);
+	run_looks();
+	clock_stop();
+	qg_timer_stop(ann.gateway->renew_timer);
+	clock_move(0, 2 * qg_clock_scaled(TAKE_MS));
+	run_looks();
+	ck_assert(is_owned(&ann));
+	ck_assert(!is_owned(&ben));
+	expect_row("ann 1 ");
+}
+END_TEST
+
 START_TEST(the_link_of_a_dead_process_is_taken_at_once)
 {
 	begin();
@@ -286,12 +303,14 @@ END_TEST
 
 int main(void)
 {
+	redis_keeps_all = true;
 	Suite *suite = suite_create("links");
 	TCase *tcase = tcase_create("links");
 	fixture_add(tcase);
 	tcase_add_test(tcase, one_of_two_sends);
 	tcase_add_test(tcase, a_silent_owner_loses_its_link_in_time);
 	tcase_add_test(tcase, a_renewed_link_is_never_taken);
+	tcase_add_test(tcase, time_without_looks_proves_nothing);
 	tcase_add_test(tcase, the_link_of_a_dead_process_is_taken_at_once);
 	tcase_add_test(tcase, a_released_link_is_taken_at_once);
 	tcase_add_test(tcase, what_was_taken_without_an_answer_is_taken_again_at_once);

@@ -216,10 +216,9 @@ START_TEST(other_credentials_are_another_link)
 }
 END_TEST
 
-/* Two hosts with two states of the config: they share the out lists somehow, and nothing is lost or sent twice. */
-START_TEST(a_bot_over_two_links_sends_each_reply_once)
+/* Two hosts with two states of the config: the bot is reached over two links, and ben asked for the out lists last. */
+static void begin_apart(void)
 {
-	enum { COUNT = 12 };
 	struct qg_bot_config bot = dialing(BOT, "acme", "1");
 	config_bot(&bot);
 	node_start(&ann, "ann");
@@ -228,17 +227,112 @@ START_TEST(a_bot_over_two_links_sends_each_reply_once)
 	config_bot(&bot);
 	node_start(&ben, "ben");
 	wait_started(&ben, 2);
-	for (char id = 0; id < COUNT; id++) {
-		char chat[8];
-		snprintf(chat, sizeof(chat), "c%d", id);
-		put_reply(chat, "0123456789ab"[(unsigned)id], "hi");
-		if (id % 4 == 3) {
+}
+
+/* Who sends changes only when the test says so: it is a look that asks for the out lists again. */
+static void stop_looks(void)
+{
+	qg_timer_stop(ann.gateway->look_timer);
+	qg_timer_stop(ben.gateway->look_timer);
+}
+
+static bool has_adopted(void *arg)
+{
+	return find(arg, BOT)->adopted;
+}
+
+static bool is_outdated(void *arg)
+{
+	return !find(arg, BOT)->adopted;
+}
+
+static bool are_out_lists_empty(void *arg)
+{
+	return ask_int("EXISTS", "w:" BOT, NULL) == 0;
+}
+
+static void put_number(unsigned number)
+{
+	char chat[8];
+	snprintf(chat, sizeof(chat), "c%u", number);
+	put_reply(chat, "0123456789ab"[number], "hi");
+}
+
+/* They share the out lists, and nothing is lost or sent twice. */
+START_TEST(a_bot_over_two_links_sends_each_reply_once)
+{
+	enum { ROUNDS = 3, EACH = 4 };
+	struct node *const hosts[] = {&ben, &ann, &ben};
+	begin_apart();
+	stop_looks();
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct node *sends = hosts[round], *other = sends == &ann ? &ben : &ann;
+		bot_open_link(find(sends, BOT));
+		wait_until(has_adopted, sends);
+		for (unsigned i = 0; i < EACH; i++) {
+			put_number(round * EACH + i);
+		}
+		outbound_look(find(other, BOT));
+		wait_until(is_outdated, other);
+		wait_sends((size_t)(round + 1) * EACH);
+		for (size_t i = (size_t)round * EACH; i < platform.send_count; i++) {
+			ck_assert_str_eq(platform.sends[i].process, sends->core.process);
+			ck_assert(!platform.sends[i].repeated);
+		}
+		wait_until(are_out_lists_empty, NULL);
+	}
+	run_looks();
+	ck_assert_uint_eq(platform.send_count, ROUNDS * EACH);
+}
+END_TEST
+
+/* It may have left: as after a crash of who began it. */
+START_TEST(what_one_host_began_the_other_repeats_under_its_name)
+{
+	begin_apart();
+	stop_looks();
+	platform.keeps = true;
+	put_reply("c1", 'a', "hi");
+	wait_sends(1);
+	outbound_look(find(&ann, BOT));
+	wait_until(is_outdated, &ann);
+	bot_open_link(find(&ann, BOT));
+	wait_sends(2);
+	ck_assert_str_eq(platform.sends[0].process, "ben");
+	ck_assert_str_eq(platform.sends[1].process, "ann");
+	ck_assert_str_eq(platform.sends[1].id, platform.sends[0].id);
+	ck_assert(!platform.sends[0].repeated);
+	ck_assert(platform.sends[1].repeated);
+	send_end(0, QG_OK, 0);
+	send_end(1, QG_OK, 0);
+	wait_until(are_out_lists_empty, NULL);
+	run_looks();
+	ck_assert_uint_eq(platform.send_count, 2);
+}
+END_TEST
+
+/* However their looks fall between the steps of the other. */
+START_TEST(two_hosts_of_a_bot_lose_nothing_and_repeat_nothing_unmarked)
+{
+	enum { COUNT = 12 };
+	unsigned sent[COUNT] = {0}, first[COUNT] = {0};
+	begin_apart();
+	for (unsigned i = 0; i < COUNT; i++) {
+		put_number(i);
+		if (i % 4 == 3) {
 			run_looks();
 		}
 	}
-	wait_sends(COUNT);
-	run_looks();
-	ck_assert_uint_eq(platform.send_count, COUNT);
+	wait_until(are_out_lists_empty, NULL);
+	for (size_t i = 0; i < platform.send_count; i++) {
+		unsigned number = (unsigned)strtoul(platform.sends[i].chat + 1, NULL, 10);
+		sent[number]++;
+		first[number] += platform.sends[i].repeated ? 0 : 1;
+	}
+	for (unsigned i = 0; i < COUNT; i++) {
+		ck_assert_uint_ge(sent[i], 1);
+		ck_assert_uint_le(first[i], 1);
+	}
 }
 END_TEST
 
@@ -384,7 +478,7 @@ static bool is_replaced(void *arg)
 	return find(&ann, BOT) != arg;
 }
 
-/* A bot that dials, and its successor: it is there and has not started yet, for Redis takes its time. */
+/* A bot that dials, and its successor: it is there and has not started yet, for Redis does not answer until it is resumed. */
 static struct bot *begin_change(void)
 {
 	struct qg_bot_config bot = dialing(BOT, "acme", "1");
@@ -394,7 +488,7 @@ static struct bot *begin_change(void)
 	struct bot *former = find(&ann, BOT);
 	bot = dialing(BOT, "acme", "2");
 	config_bot(&bot);
-	qg_test_redis_do(server, "CLIENT", "PAUSE", "1000", "ALL", NULL);
+	qg_test_redis_pause(server);
 	node_reload(&ann);
 	wait_until(is_replaced, former);
 	ck_assert(former->gone && former->started && !find(&ann, BOT)->started);
@@ -423,6 +517,7 @@ START_TEST(a_changed_bot_hears_until_its_successor_does)
 	message->text = qg_str_copy("hi");
 	int status = -1;
 	former->bot.host->receive(&former->bot, message, note_status, &status);
+	qg_test_redis_resume(server);
 	wait_until(is_known, &status);
 	ck_assert_int_eq(status, QG_OK);
 	wait_stops(1);
@@ -435,11 +530,13 @@ START_TEST(a_kick_between_a_bot_and_its_successor_stops_both)
 {
 	struct bot *former = begin_change();
 	former->bot.host->kicked(&former->bot, KICK_MS);
-	wait_stops(platform.starts);
+	wait_stops(1);
+	qg_test_redis_resume(server);
+	wait_until(is_kick_stored, find(&ann, BOT)->link->id);
 	run_looks();
-	ck_assert_uint_eq(platform.starts, platform.stops);
+	ck_assert_uint_eq(platform.starts, 1);
+	ck_assert_uint_eq(platform.stops, 1);
 	ck_assert(!find(&ann, BOT)->started);
-	ck_assert_int_ne(kicked_until(find(&ann, BOT)->link->id), 0);
 }
 END_TEST
 
@@ -453,6 +550,7 @@ START_TEST(a_former_bot_ends_with_a_successor_that_goes)
 	begin_change();
 	config_bot(NULL);
 	node_reload(&ann);
+	qg_test_redis_resume(server);
 	wait_until(has_no_bots, NULL); /* the successor may have started before it heard */
 	run_looks();
 	ck_assert(has_no_bots(NULL));
@@ -472,6 +570,8 @@ int main(void)
 	tcase_add_test(tcase, all_bots_of_a_lost_link_stop_and_all_come_back);
 	tcase_add_test(tcase, other_credentials_are_another_link);
 	tcase_add_test(tcase, a_bot_over_two_links_sends_each_reply_once);
+	tcase_add_test(tcase, what_one_host_began_the_other_repeats_under_its_name);
+	tcase_add_test(tcase, two_hosts_of_a_bot_lose_nothing_and_repeat_nothing_unmarked);
 	tcase_add_test(tcase, a_kick_stops_all_bots_until_its_time);
 	tcase_add_test(tcase, a_kick_binds_the_next_owner);
 	tcase_add_test(tcase, a_clock_that_was_set_back_closes_nothing_for_ever);
