@@ -67,7 +67,7 @@ static void setup_alone(void)
 static void setup(void)
 {
 	setup_alone();
-	world.server = qg_test_redis_start(false);
+	world.server = qg_test_redis_start(true);
 	world.redis = fake_host_redis(world.loop, qg_test_redis_url(world.server));
 }
 

@@ -3,21 +3,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const READY_MS = 20000;
-
-async function freePort() {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
+const READY_MS = 80000;
 
 /** Calls check until it gives something true. */
 export async function until(check, what, within = READY_MS) {
@@ -35,12 +24,12 @@ export async function until(check, what, within = READY_MS) {
 }
 
 export class Server {
-  /** config(port, adminPort) -> text of qungong.yaml; files: name -> text, beside it. */
-  static async start(config, files) {
+  /** config: text of qungong.yaml; bots: their names; files: name -> text, beside it. */
+  static async start(config, bots, files) {
     const server = new Server();
+    server.bots = bots;
     server.dir = await mkdtemp(join(tmpdir(), "qungong-browser-"));
-    server.port = await freePort();
-    await writeFile(join(server.dir, "qungong.yaml"), config(await freePort(), server.port));
+    await writeFile(join(server.dir, "qungong.yaml"), config);
     for (const [name, text] of Object.entries(files)) {
       await writeFile(join(server.dir, name), text);
     }
@@ -50,26 +39,32 @@ export class Server {
   }
 
   get base() {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://127.0.0.1:${this.ports[1]}`;
   }
 
   async run() {
     const bin = process.env.QUNGONG_BIN;
+    const [hook, admin] = this.ports ?? [0, 0];
     this.log = "";
-    this.child = spawn(bin, ["run", "-c", join(this.dir, "qungong.yaml")], { stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(bin, ["run", "-c", join(this.dir, "qungong.yaml"), "--listen", `127.0.0.1:${hook}`,
+      "--admin-listen", `127.0.0.1:${admin}`], { stdio: ["ignore", "pipe", "pipe"] });
     this.child.stdout.on("data", (data) => (this.log += data));
     this.child.stderr.on("data", (data) => (this.log += data));
     this.ended = once(this.child, "exit");
-    await until(() => this.isReady(), "/readyz").catch((error) => {
+    await until(() => this.isReady(), "its bots").catch((error) => {
       throw new Error(`${error.message}\n${this.log}`);
     });
   }
 
+  /** Its ports are the system's choice at the first start, and kept; a bot opens behind the readiness of its process. */
   async isReady() {
     if (this.child.exitCode !== null) {
       throw new Error(`ended with ${this.child.exitCode}\n${this.log}`);
     }
-    return fetch(`${this.base}/readyz`).then((answer) => answer.ok, () => false);
+    this.ports = /listening on \S+:(\d+), admin on \S+:(\d+)/.exec(this.log)?.slice(1) ?? this.ports;
+    const status = (path) => fetch(`${this.base}${path}`).then((answer) => answer.status, () => 503);
+    return this.ports && (await status("/readyz")) === 200 &&
+      (await Promise.all(this.bots.map((bot) => status(`/chat/${bot}/about`)))).every((one) => one !== 503);
   }
 
   /** Ends the process; its data stays. */

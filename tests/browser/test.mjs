@@ -32,9 +32,11 @@ const ATTACKS = [
   "[看似银行 bank.example](https://evil.example/x) https://ok.example/<script>hit=20</script>",
 ];
 
-const config = (port, admin) => `
-listen: 127.0.0.1:${port}
-admin_listen: 127.0.0.1:${admin}
+const PATIENCE_MS = 120000; // of a machine that is slow
+
+const config = `
+listen: 127.0.0.1:0
+admin_listen: 127.0.0.1:0
 data_dir: ./data
 durability: everysec
 models:
@@ -57,7 +59,7 @@ const script = `
 - match: 灯塔
   text: ${JSON.stringify(STORY)}
   chunks: 24
-  delay_ms: 80
+  delay_ms: 120
 - match: 危险
   text: ${JSON.stringify(ATTACKS.join("\n\n"))}
   chunks: 5
@@ -71,7 +73,7 @@ const contexts = [];
 before(async () => {
   assert.ok(process.env.QUNGONG_BIN, "QUNGONG_BIN names the program to test");
   await mkdir(OUT, { recursive: true });
-  server = await Server.start(config, { "script.yaml": script });
+  server = await Server.start(config, ["xiaoman", "xiaoli"], { "script.yaml": script });
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 });
 
@@ -83,6 +85,7 @@ after(async () => {
 /** A browser of its own at the group, through the link with the token. */
 async function visit(name, options = {}) {
   const context = await browser.newContext({ locale: "zh-CN", viewport: { width: 1100, height: 760 }, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
   contexts.push(context);
   const page = await context.newPage();
   page.problems = [];
@@ -138,21 +141,20 @@ test("a mention is answered, streamed, with its figures", async () => {
   await hong.waitForSelector("#mentions:not([hidden])");
   await picture(hong, "mention");
   await hong.keyboard.press("Enter");
+  await ming.evaluate(() => { // every change is seen there, however seldom we get to ask
+    window.lengths = new Set();
+    new MutationObserver(() => {
+      const text = document.querySelector(".row.answer.growing .text");
+      if (text) {
+        window.lengths.add(text.textContent.length);
+      }
+    }).observe(document.querySelector("#messages"), { subtree: true, childList: true, characterData: true, attributes: true });
+  });
   await hong.keyboard.type("讲讲灯塔的故事");
   await hong.keyboard.press("Enter");
-  const growing = ming.locator(".row.answer.growing .text");
-  await growing.waitFor();
-  const lengths = new Set();
-  while (await growing.count()) {
-    const text = await growing.textContent({ timeout: 200 }).catch(() => null);
-    if (text !== null && !lengths.has(text.length)) {
-      lengths.add(text.length);
-      if (lengths.size === 6) {
-        await picture(ming, "growing");
-      }
-    }
-  }
-  assert.ok(lengths.size >= 4, `seen growing: ${[...lengths]}`);
+  await until(() => ming.evaluate(() => window.lengths.size >= 4), "it to be seen growing");
+  await picture(ming, "growing");
+  await ming.locator(".row.answer:not(.growing)").waitFor();
   for (const page of [hong, ming]) {
     const answer = page.locator(".row.answer").last();
     await answer.locator(".usage", { hasText: /^已存 [\d.]+ ms · 首字 [\d.]+ ms · [^ ]+ · \d+ tokens$/ }).waitFor();
@@ -266,10 +268,17 @@ test("markdown is drawn as nodes, in bounded time", async () => {
   const slowest = await ming.evaluate(async (pieces) => {
     const { render } = await import("/chat/xiaoman/assets/markdown.js");
     return pieces.map((piece) => {
-      const start = performance.now();
-      render(piece.repeat(65536 / piece.length));
-      render(`# ${piece.repeat(65536 / piece.length)}x`);
-      return performance.now() - start;
+      const took = () => {
+        const start = performance.now();
+        render(piece.repeat(65536 / piece.length));
+        render(`# ${piece.repeat(65536 / piece.length)}x`);
+        return performance.now() - start;
+      };
+      let least = took();
+      for (let i = 0; i < 4 && least >= 2000; i++) {
+        least = Math.min(least, took()); // a machine that stands still spoils one of them, a slow pattern all
+      }
+      return least;
     });
   }, HOSTILE);
   slowest.forEach((ms, index) => assert.ok(ms < 2000, `${HOSTILE[index].slice(0, 20)} took ${Math.round(ms)} ms`));
@@ -306,9 +315,9 @@ test("the talk goes on over a restart", async () => {
   await picture(hong, "away");
   await server.run();
   for (const page of [hong, ming]) {
-    await page.waitForSelector("#state[data-state=up]", { timeout: 20000 });
+    await page.waitForSelector("#state[data-state=up]");
   }
-  await bubble(ming, "重启时写的").waitFor({ timeout: 20000 });
+  await bubble(ming, "重启时写的").waitFor();
   const row = hong.locator(".row.own", { hasText: "重启时写的" });
   await until(async () => (await row.locator(".badge").textContent()) === "✓ 收到", "收到");
   assert.equal(await bubble(hong, "重启时写的").count(), 1);
@@ -317,6 +326,7 @@ test("the talk goes on over a restart", async () => {
 
 test("members log in", async () => {
   const context = await browser.newContext({ locale: "zh-CN", viewport: { width: 420, height: 720 } });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   await page.goto(`${server.base}/chat/xiaoli`);
   await page.fill("#name", "小红");

@@ -14,6 +14,7 @@ const seed = Number(process.env.QUNGONG_FLOW_SEED ?? Date.now() % 1_000_000);
 const RATE = 7.2; // yuan for a dollar
 const PRICE = { input: 10, output: 100, currency: 'CNY' };
 const BLOWS = 14;
+const CALLS = 60; // at least, however slow the machine is
 const IN_FLIGHT = 12; // calls: two bots, six senders each
 
 // What the rows say that a counter must hold, in nano; spread: what rounding may add.
@@ -64,7 +65,7 @@ for (const durability of ['everysec', 'always']) {
 		let forgotten = 0; // calls, at most
 		const asking = ['xiaoman', 'second'].map(async (name, i) => {
 			const written = [];
-			while (blows < BLOWS) {
+			while (blows < BLOWS || one.calls.length < CALLS) {
 				const more = await talk({ doors: [gateway.door], bot: name, senders: ['甲', '乙', '丙', '丁', '戊', '己'],
 					each: 1, ms: 60_000 });
 				written.push(...more);

@@ -13,6 +13,10 @@ function priced(one, more = {}) {
 const small = (budget, more = {}) => bot('xiaoman', { models: ['main'], answer_tokens: 100, budget, ...more });
 const question = (i) => `第${i}位客人想问：周末可以带宠物狗来聚餐吗？`;
 
+// How far it is to noon in China: no day ends while its budget is looked at.
+const DAY = 24 * 3600 * 1000;
+const toNoon = () => 4 * 3600 * 1000 - Date.now() % DAY;
+
 async function spent(rig) {
 	return (await usage(rig, 'bot')).reduce((sum, row) => sum + (row.cost.CNY ?? 0), 0);
 }
@@ -21,6 +25,7 @@ for (const [limit, senders] of [['bot_month', 12], ['chat_day', 12], ['user_day'
 	flow(`${limit}: two workers, many at once: the limit holds, then the handbook answers`, {}, async (rig) => {
 		const one = await vendor(rig, () => ({ text: '可以的，请提前说一声。', chunks: 2, delay_ms: 40 }));
 		rig.writeConfig({ models: { main: priced(one) }, bots: [small({ [limit]: 0.4, at_limit: 'offline' })] });
+		rig.setClock(toNoon());
 		const gateway = await rig.start('g', { role: 'gateway' });
 		await rig.start('a1', { role: 'agents' });
 		await rig.start('a2', { role: 'agents' });
@@ -73,8 +78,9 @@ flow('stop: says so once, and keeps quiet', {}, async (rig) => {
 		await server.door.post('xiaoman', '小王', question(i));
 		await until(async () => (await server.metric('turns_total')) > i, 10_000, `turn ${i}`);
 	}
-	const stopped = feed.replies.filter((reply) => /额度用完/.test(reply.data.text));
-	assert.equal(stopped.length, 1);
+	const stopped = () => feed.replies.filter((reply) => /额度用完/.test(reply.data.text)).length;
+	await until(() => stopped() > 0, 10_000, 'it to say so');
+	assert.equal(stopped(), 1);
 	assert.ok(one.calls.length < 6);
 });
 
@@ -82,6 +88,8 @@ flow('a budget of a day begins anew at midnight of the bot, and what was reserve
 	async (rig) => {
 		const one = await vendor(rig, () => ({ text: '可以。' }));
 		rig.writeConfig({ models: { main: priced(one) }, bots: [small({ chat_day: 0.08, at_limit: 'offline' })] });
+		const noon = toNoon();
+		rig.setClock(noon);
 		const server = await rig.start('all');
 		const feed = rig.feed(server.door);
 		const ask = async (i) => {
@@ -92,7 +100,7 @@ flow('a budget of a day begins anew at midnight of the bot, and what was reserve
 			await ask(i);
 		}
 		assert.equal((await ask(5)).label ?? null, null, 'used up');
-		rig.setClock(24 * 3600 * 1000);
+		rig.setClock(noon + DAY);
 		await until(async () => (await ask(Math.random())).label, 20_000, 'a new day');
 	});
 

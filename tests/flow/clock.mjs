@@ -11,7 +11,7 @@ async function epochs(rig) {
 }
 
 flow('the wall clock an hour forward and back', {
-	scale: 4,
+	scale: 1, // no lease may run out because the machine stands still for a moment
 	script: [{ match: '*', text: '登记好了。', chunks: 4, delay_ms: 60 }],
 }, async (rig, t) => {
 	const g1 = await rig.start('g1', { role: 'gateway' });

@@ -1,7 +1,7 @@
 // DingTalk's AI cards, watched call by call: made once with text in it, streamed, always finished; their buttons; and what is
 // said by message when the platform does not take them.
 import assert from 'node:assert/strict';
-import { delay, flow, until } from './rig.mjs';
+import { delay, flow, inTime, standstills, until } from './rig.mjs';
 import { endpoint, vendor } from './vendors.mjs';
 import { APP, GROUP, MINUTE, People, bare, cardBot, dingtalk, moveClock, nothingWrong, scripted } from './dingtalk.mjs';
 
@@ -34,7 +34,6 @@ flow('a card is made once with text in it, grows by whole snapshots, is finished
 	const [bubble, ...others] = await people.bubbles(GROUP);
 	assert.equal(others.length, 0);
 	assert.equal(bubble.kind, 'card');
-	assert.ok(bubble.at - asked < 1500, `seen after ${bubble.at - asked} ms`);
 	assert.notEqual(bubble.texts[0].text, '', 'no empty shell');
 	assert.deepEqual(bubble.mentions, ['zhangsan']);
 	assert.equal(bare(bubble.text), TEXT);
@@ -45,12 +44,20 @@ flow('a card is made once with text in it, grows by whole snapshots, is finished
 	assert.ok(frames.every((one) => one.isFull === true));
 	assert.deepEqual(frames.map((one) => one.isFinalize), [...frames.slice(1).map(() => false), true]);
 	assert.equal(new Set(frames.map((one) => one.guid)).size, frames.length);
-	for (let i = 2; i < frames.length; i++) {
-		assert.ok(frames[i].at - frames[i - 1].at >= 450 || frames[i].isFinalize, `${frames[i].at - frames[i - 1].at} ms apart`);
-	}
+	const took = frames.at(-1).at - asked;
+	assert.ok(took >= 700 * (frames.length - 2), `${frames.length} frames in ${took} ms`);
 	for (let i = 1; i < frames.length - 1; i++) {
 		assert.ok(bare(frames[i].content).startsWith(bare(frames[i - 1].content).replace(/…$/, '')), 'it grows');
 	}
+	await inTime(1500, async () => {
+		const from = platform.view.bubbles.length;
+		const began = Date.now();
+		await people.say(' 周五晚上的位子改到七点半', { chat: 'cidAgain=' });
+		await until(() => platform.view.bubbles.length > from, 15_000, 'the card');
+		const { at } = platform.view.bubbles[from];
+		await people.bubbles('cidAgain=');
+		return at - began;
+	});
 	// one that is answered at once is not streamed for long
 	assert.match(await people.ask(' 几点开门', { chat: 'cidOther=' }), /11:00/);
 	nothingWrong(platform, assert);
@@ -145,13 +152,15 @@ flow('many chats at once: below twenty calls a second of the app, every card is 
 	script: [{ match: '*', text: TEXT, chunks: 12, delay_ms: 200 }], ms: 120_000,
 }, async (rig, t) => {
 	const { platform, people } = await world(rig);
+	const stills = standstills();
 	const chats = Array.from({ length: 40 }, (_, i) => `cidMany${i}=`);
 	await Promise.all(chats.map((chat, i) => people.say(' 请登记', { chat, user: `u${i}` })));
 	for (const chat of chats) {
 		await lands(people, TEXT, { chat, ms: 90_000 });
 	}
 	t.diagnostic(`${calls(platform, 'card/streaming').length} frames for ${chats.length} cards, ${platform.counts.refused} refused`);
-	assert.ok(platform.counts.refused <= 10, `${platform.counts.refused} refused`);
+	// what was sent while it stood still comes to the platform at once
+	assert.ok(platform.counts.refused <= 10 + 20 * (standstills() - stills), `${platform.counts.refused} refused`);
 	nothingWrong(platform, assert);
 });
 

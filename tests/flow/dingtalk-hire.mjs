@@ -25,6 +25,7 @@ flow('an app is made by scanning a code, tried, and serves', { skip, ms: 90_000 
 	assert.ok(platform.calls.some((call) => call.body?.appKey === app.client_id || call.body?.clientId === app.client_id),
 		'the credentials were tried');
 	terminal.child.kill('SIGTERM');
+	await terminal.ended;
 	await rig.start('all');
 	const people = new People(platform, app.client_id);
 	assert.match(await people.ask(`/绑定 ${code}`, { chat: null }), /管理员/);

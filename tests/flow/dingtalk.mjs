@@ -24,15 +24,6 @@ export function moveClock(rig, offset) {
 	rig.setClock(offset);
 }
 
-// All clocks run at the rig's scale.
-export function runClock(rig) {
-	const began = Date.now();
-	const before = rig.offset;
-	const timer = setInterval(() => moveClock(rig, before + (Date.now() - began) * (rig.scale - 1)), 25);
-	rig.onEnd(() => clearInterval(timer));
-	return () => clearInterval(timer);
-}
-
 export function dingtalkBot(one, more = {}) {
 	return {
 		name: 'xiaoman', template: 'restaurant', platform: 'dingtalk', api_base: one.url, oapi_base: one.url, client_id: APP.client_id,

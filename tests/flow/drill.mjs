@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { flow, seeded, until } from './rig.mjs';
+import { flow, seeded, until, within } from './rig.mjs';
 import { APP, HookPeople, feishu, webhookBot } from './feishu.mjs';
 import { endpoint, vendor } from './vendors.mjs';
 
@@ -65,7 +65,7 @@ flow('a day with outages, storms, arrears, hanging streams, silent vendors and k
 	};
 	const kills = [];
 	// In the middle of turns: some calls are under way, and usually one more is about to end.
-	const busy = (least = 2) => until(() => a.open + b.open >= least, 5000, 'calls under way').catch(() => {});
+	const busy = (least = 2) => within(() => a.open + b.open >= least, 5000);
 	const kill = async (name) => {
 		await busy();
 		alive.delete(name);

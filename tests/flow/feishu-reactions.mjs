@@ -1,7 +1,7 @@
 // The reaction that says "working on it": put on at once, taken away at the end, whatever happens meanwhile.
 import assert from 'node:assert/strict';
-import { flow, until } from './rig.mjs';
-import { GROUP, People, feishu, feishuBot, nothingWrong, scripted } from './feishu.mjs';
+import { until } from './rig.mjs';
+import { GROUP, People, feishu, feishuBot, flow, nothingWrong, scripted } from './feishu.mjs';
 
 const SLOW = [{ match: '慢', text: '包间还有一间。', chunks: 8, delay_ms: 300 }, { match: '稍等', text: '请稍等，马上。', chunks: 3, delay_ms: 400 },
 	{ match: '*', text: '好的，收到。' }];
@@ -23,9 +23,11 @@ flow('put on at once, once, and taken away behind the answer', { script: SLOW },
 	const { platform, people } = await world(rig);
 	const said = await people.write('@bot 慢慢说');
 	await shown(platform, said.message_id);
-	assert.ok(on(platform, said.message_id)[0].at - said.push.at < 1500);
-	assert.equal(people.times(GROUP, '包间还有一间。'), 0, 'before the answer');
+	const [{ at }] = on(platform, said.message_id);
+	assert.ok(at - said.push.at - platform.standstill() < 1500);
 	await people.answer(said.message_id);
+	const { texts } = people.answers(said.message_id)[0];
+	assert.ok(at < texts.find((one) => one.text.includes('包间还有一间。')).at, 'before the answer');
 	await gone(platform, said.message_id);
 	assert.equal(on(platform, said.message_id).length, 1);
 	const unasked = await people.say('几点开门');
@@ -50,10 +52,13 @@ flow('several messages in one turn: each reaction goes', { script: SLOW }, async
 
 flow('the answer is faster than the call that puts it on: it is taken away as soon as it is there', { script: SLOW }, async (rig) => {
 	const { platform, people } = await world(rig);
-	platform.fault({ method: 'POST', path: /reactions$/, delay: 3000 });
+	let release;
+	platform.fault({ method: 'POST', path: /reactions$/, held: new Promise((resolve) => { release = resolve; }) });
 	const id = await people.say('@bot 请稍等');
+	await until(() => platform.faults.length === 0, 10_000, 'the call');
 	await people.answer(id);
 	assert.equal(on(platform, id).length, 0);
+	release();
 	await shown(platform, id);
 	await gone(platform, id);
 	await nothingWrong(platform, assert);
@@ -81,6 +86,11 @@ flow('killed while it stands: the next one takes it away', { script: SLOW, ms: 9
 	const { platform, server, people } = await world(rig);
 	const id = await people.say('@bot 慢慢说');
 	await shown(platform, id);
+	// Until its row says which one it is, it is nobody's: the platform lists none.
+	await until(async () => {
+		const [row] = await rig.redis('KEYS', `*fr:${id}`);
+		return row !== undefined && await rig.redis('HGET', row, 'r');
+	}, 10_000, 'its row');
 	await server.kill();
 	await server.start();
 	await people.answer(id, 40_000);

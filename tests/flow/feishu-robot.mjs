@@ -1,7 +1,7 @@
 // The custom bot of a Feishu group: reports that leave by `qungong say`.
 import assert from 'node:assert/strict';
-import { ANSWERS, flow, until } from './rig.mjs';
-import { feishu, moveClock } from './feishu.mjs';
+import { ANSWERS, until } from './rig.mjs';
+import { feishu, flow, moveClock } from './feishu.mjs';
 
 const UUID = 'ec2e9683-fec0-4169-a235-41e814fc1fce';
 const SECRET = 'x3E9hPTjcllCMDdeytiHZO';
@@ -58,7 +58,7 @@ flow('five a second and a hundred a minute are kept: many reports, none refused'
 
 flow('the signature follows the clock', {}, async (rig) => {
 	const { platform } = await world(rig);
-	moveClock(rig, 5 * 3600_000);
+	await moveClock(rig, 5 * 3600_000);
 	assert.equal((await say(rig, '晚报')).code, 0); // it may have waited for hours, by the new clock
 	await until(() => texts(platform).length > 0, 15_000, 'the report');
 	assert.equal(texts(platform).length, 1);

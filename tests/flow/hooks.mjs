@@ -1,7 +1,7 @@
 // Webhooks of Feishu under attack and in bad weather: who is refused, what is taken once, and what people hear.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { delay, flow, until } from './rig.mjs';
+import { awake, delay, flow, until } from './rig.mjs';
 import { APP, HookPeople, feishu, webhookBot } from './feishu.mjs';
 
 const HOUR = 3600_000;
@@ -122,10 +122,10 @@ flow('Redis away: refused before the platform gives up, and taken when it comes 
 		(_, i) => platform.messageEvent(APP.app_id, { text: '@bot 几点开门', chat_id: `oc_${i}` }));
 	await Promise.all(events.map(async (event, i) => {
 		await delay(i * 190);
-		const began = performance.now();
-		const answer = await platform.request(people.url(), platform.pack(APP.app_id, event));
+		const began = awake();
+		const answer = await platform.request(people.url(), platform.pack(APP.app_id, event), 30_000);
 		assert.equal(answer.status, 503, answer.error);
-		assert.ok(performance.now() - began < 2900, `${performance.now() - began} ms`);
+		assert.ok(awake() - began < 2900, `${awake() - began} ms`);
 	}));
 	rig.signalRedis('SIGCONT');
 	for (const event of events) {
@@ -137,7 +137,7 @@ flow('Redis away: refused before the platform gives up, and taken when it comes 
 	assert.ok(events.every((event) => people.answers(event.event.message.message_id).length === 1));
 });
 
-flow('two bots of one app: whoever hears it, the one whose group it is answers', {}, async (rig) => {
+flow('two bots of one app: whoever hears it, the one whose group it is answers', { scale: 2 }, async (rig) => {
 	const platform = await feishu(rig);
 	const one = webhookBot(platform, { chats: ['oc_a', 'oc_b'] });
 	const rest = webhookBot(platform, { name: 'rest', chats: [], admins: ['ou_boss'], answers: { ...one.answers, hours: '每天07:30-10:00' } });
@@ -194,8 +194,9 @@ flow('dead letters: a group that was left is no news, a muted one is told to the
 	for (let i = 0; i < 3; i++) {
 		await people.say('@bot 几点开门', { chat_id: 'oc_left', sender: `ou_${i}` });
 		await people.say('@bot 几点开门', { chat_id: 'oc_mute', sender: `ou_${i}` });
+		await until(async () => (await server.metric('replies_dead_total')) === 2 * (i + 1), 20_000,
+			'what is said where it may not speak, and where it is not');
 	}
-	await until(async () => (await server.metric('replies_dead_total')) >= 4, 20_000, 'what is said where it may not speak, and where it is not');
 	assert.match(await people.ask('@bot 几点开门'), /11:00/);
 	await until(() => platform.in('ou_boss').length > 0, 10_000, 'a word to the admin');
 	const told = platform.in('ou_boss');
@@ -226,13 +227,14 @@ flow('the first mention a gateway hears waits for the own id; a restart knows it
 		const people = new HookPeople(rig, platform, [door]);
 		const event = platform.messageEvent(APP.app_id, { text: '@bot 几点开门', chat_id });
 		const began = performance.now();
-		const { status } = await platform.request(people.url(), platform.pack(APP.app_id, event));
-		return { status, ms: performance.now() - began };
+		const woke = awake();
+		const { status } = await platform.request(people.url(), platform.pack(APP.app_id, event), 30_000);
+		return { status, ms: performance.now() - began, awake: awake() - woke };
 	};
 	platform.fault({ path: /bot\/v3\/info/, hang: 'before' });
 	const late = await mention(second, 'oc_1');
 	assert.equal(late.status, 503);
-	assert.ok(late.ms > 1500 && late.ms < 2800, `${late.ms} ms`);
+	assert.ok(late.ms > 1500 && late.awake < 2900, `${late.ms} ms`);
 	await second.kill();
 	await second.start();
 	platform.fault({ path: /bot\/v3\/info/, delay: 700 });
@@ -243,7 +245,6 @@ flow('the first mention a gateway hears waits for the own id; a restart knows it
 	await second.start();
 	platform.fault({ path: /bot\/v3\/info/, hang: 'before' });
 	const known = await mention(second, 'oc_3');
-	assert.equal(known.status, 200);
-	assert.ok(known.ms < 500, `${known.ms} ms`);
+	assert.equal(known.status, 200, 'though the platform would not have told');
 	assert.equal((await mention(first, 'oc_4')).status, 200);
 });

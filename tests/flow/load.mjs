@@ -1,6 +1,6 @@
 // load.mjs - people who write while things break, and what must hold of the answers afterwards.
 import assert from 'node:assert/strict';
-import { delay } from './wait.mjs';
+import { PATIENCE, awake, delay } from './wait.mjs';
 
 const REFUSED = new Set([0, 502, 503]);
 let made = 0;
@@ -9,7 +9,7 @@ let made = 0;
 // try may take.
 export async function write(door, bot, sender, text, { ms = 30_000, wait = 30, post } = {}) {
 	const id = `m-${process.pid}-${++made}`;
-	const limit = performance.now() + ms;
+	const limit = awake() + PATIENCE * ms;
 	for (let tries = 1; ; tries++) {
 		const answer = await door().post(bot, sender, text, { id, ms: post });
 		if (answer.status === 202) {
@@ -17,13 +17,13 @@ export async function write(door, bot, sender, text, { ms = 30_000, wait = 30, p
 			return { id, tries, at: performance.now(), sender };
 		}
 		assert.ok(REFUSED.has(answer.status), `a post got ${answer.status}: ${answer.body}`);
-		assert.ok(performance.now() < limit, `a post is refused for ${ms} ms: ${answer.status} ${answer.body}`);
+		assert.ok(awake() < limit, `a post is refused for ${PATIENCE * ms} ms: ${answer.status} ${answer.body}`);
 		await delay(wait);
 	}
 }
 
 // Each sender writes its messages one after the other, all senders at once. Doors are taken in turn.
-// progress(count) is called after each acknowledgement. Gives back all that was written, in order of each sender.
+// progress(count) is called after each acknowledgement, and its sender waits for it. Gives back all that was written, in order of each sender.
 export async function talk({ doors, bot = 'xiaoman', senders, each, pause = 0, progress = () => {}, ms }) {
 	const written = [];
 	await Promise.all(senders.map(async (sender, s) => {
@@ -34,7 +34,7 @@ export async function talk({ doors, bot = 'xiaoman', senders, each, pause = 0, p
 				return open[knock++ % open.length];
 			};
 			written.push(await write(door, bot, sender, `${sender} 的第 ${i} 件，请登记`, { ms }));
-			progress(written.length);
+			await progress(written.length);
 			if (pause > 0) {
 				await delay(pause);
 			}

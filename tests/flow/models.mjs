@@ -1,9 +1,12 @@
 // Models over HTTP: the real binary between the browser's group and a stand-in vendor.
 import assert from 'node:assert/strict';
 import { bot, flow, until } from './rig.mjs';
-import { endpoint, settled, usage, vendor } from './vendors.mjs';
+import { Gate, endpoint, settled, usage, vendor } from './vendors.mjs';
 
 const QUESTION = '周末可以带宠物狗来聚餐吗，要不要提前说一声？';
+
+// Clocks run as they do in the field: no turn is given up, and asked again, because the machine stands still for a moment.
+const REAL = { scale: 1 };
 
 async function group(rig, plan, config, more) {
 	const one = await vendor(rig, plan, more);
@@ -22,8 +25,11 @@ const single = (one) => ({
 	models: { main: endpoint(one) }, bots: [bot('xiaoman', { models: ['main'], scope: 'chat' })],
 });
 
-flow('a vendor answers: streamed, labelled, counted, with a footnote and its price', {}, async (rig) => {
-	const world = await group(rig, () => ({ text: '可以的，请提前打电话说一声。', chunks: 7, delay_ms: 80 }), single);
+flow('a vendor answers: streamed, labelled, counted, with a footnote and its price', REAL, async (rig) => {
+	const seen = new Gate();
+	const world = await group(rig, () => ({ text: '可以的，请提前打电话说一声。', chunks: 14, held: (i) => seen.lets(i, 14) }),
+		single);
+	world.feed.event((e) => e.event === 'delta', 10_000, 'it to grow before their eyes').then(seen.open, () => {});
 	const reply = await ask(world);
 	assert.equal(reply.text, '可以的，请提前打电话说一声。');
 	assert.match(reply.label, /AI/);
@@ -49,7 +55,7 @@ flow('a vendor answers: streamed, labelled, counted, with a footnote and its pri
 	assert.ok(!world.server.wholeText().includes('key-of-main'), 'nor in the log');
 });
 
-flow('each prompt begins with all bytes of the one before, and the vendor bills them as cached', {}, async (rig) => {
+flow('each prompt begins with all bytes of the one before, and the vendor bills them as cached', REAL, async (rig) => {
 	const world = await group(rig, (call) => ({ text: `第${call.number}答：可以的，请放心。`, chunks: 2 }), single);
 	for (let i = 0; i < 8; i++) {
 		await ask(world, `第${i}个问题：周末可以带宠物狗来聚餐吗？`);
@@ -64,7 +70,7 @@ flow('each prompt begins with all bytes of the one before, and the vendor bills 
 	assert.ok(world.one.calls.at(-1).usage.cached > world.one.calls[1].usage.cached);
 });
 
-flow('an overloaded vendor: the next one answers, the rows of both are booked', {}, async (rig) => {
+flow('an overloaded vendor: the next one answers, the rows of both are booked', REAL, async (rig) => {
 	const busy = await vendor(rig, () => ({ status: 503, headers: { 'content-type': 'application/json' },
 		body: '{"error":{"message":"Service unavailable","type":"server_error"}}' }));
 	const world = await group(rig, () => ({ text: '我来答。' }), (one) => ({
@@ -80,7 +86,7 @@ flow('an overloaded vendor: the next one answers, the rows of both are booked', 
 	assert.equal(rows.find((row) => row.model === 'qwen3.6-flash').calls, 1);
 });
 
-flow('an empty account is asked once, then left alone', {}, async (rig) => {
+flow('an empty account is asked once, then left alone', REAL, async (rig) => {
 	const broke = await vendor(rig, () => ({ status: 402, headers: { 'content-type': 'application/json' },
 		body: '{"error":{"message":"Insufficient Balance","type":"unknown_error","code":"invalid_request_error"}}' }));
 	const world = await group(rig, () => ({ text: '我来答。' }), (one) => ({
@@ -96,7 +102,7 @@ flow('an empty account is asked once, then left alone', {}, async (rig) => {
 	assert.match(world.server.text(), /balance|account is empty/);
 });
 
-flow('a rate limit that names its wait is waited for', {}, async (rig) => {
+flow('a rate limit that names its wait is waited for', REAL, async (rig) => {
 	const world = await group(rig, (call) => (call.number === 0
 		? { status: 429, headers: { 'content-type': 'application/json', 'retry-after': '1' },
 			body: '{"error":{"message":"Rate limit reached","type":"rate_limit_error","code":"rate_limit_exceeded"}}' }
@@ -106,7 +112,7 @@ flow('a rate limit that names its wait is waited for', {}, async (rig) => {
 	assert.ok(world.one.calls[1].at - world.one.calls[0].at >= 950);
 });
 
-flow('a stream that breaks after its first words is finished with a notice, never begun anew', {}, async (rig) => {
+flow('a stream that breaks after its first words is finished with a notice, never begun anew', REAL, async (rig) => {
 	const world = await group(rig, () => ({ text: '先说一半然后就断了', chunks: 6, cut_after: 3, end: 'cut', delay_ms: 30 }),
 		single);
 	const reply = await ask(world);
@@ -117,7 +123,7 @@ flow('a stream that breaks after its first words is finished with a notice, neve
 	assert.equal(total.estimated, 1);
 });
 
-flow('a vendor that tells no usage is booked at an estimate', {}, async (rig) => {
+flow('a vendor that tells no usage is booked at an estimate', REAL, async (rig) => {
 	const world = await group(rig, () => ({ text: '可以的。', usage: null }), single);
 	await ask(world);
 	const total = await settled(rig, 1);
@@ -125,7 +131,7 @@ flow('a vendor that tells no usage is booked at an estimate', {}, async (rig) =>
 	assert.ok(total.input > 100 && total.output > 0 && total.CNY > 0);
 });
 
-flow('nothing but errors: the handbook answers and says so', {}, async (rig) => {
+flow('nothing but errors: the handbook answers and says so', REAL, async (rig) => {
 	const world = await group(rig, () => ({ status: 500, body: 'oops', headers: { 'content-type': 'text/plain' } }), single);
 	const reply = await ask(world);
 	assert.ok(reply.text.length > 0);
@@ -133,7 +139,7 @@ flow('nothing but errors: the handbook answers and says so', {}, async (rig) => 
 	assert.ok(world.one.calls.length <= 2);
 });
 
-flow('the Anthropic wire form answers as well', {}, async (rig) => {
+flow('the Anthropic wire form answers as well', REAL, async (rig) => {
 	const world = await group(rig, () => ({ text: '当然可以。', chunks: 3 }), (one) => ({
 		models: { main: { provider: 'anthropic', model: 'claude-haiku-5-5', api_key: 'k', base_url: one.url.replace(/\/v1$/, ''),
 			region: 'mainland' } },
@@ -148,7 +154,7 @@ flow('the Anthropic wire form answers as well', {}, async (rig) => {
 	assert.deepEqual([total.input, total.output], [world.one.calls[0].usage.input, world.one.calls[0].usage.output]);
 });
 
-flow('an FAQ answer asks nobody and is counted as saved', {}, async (rig) => {
+flow('an FAQ answer asks nobody and is counted as saved', REAL, async (rig) => {
 	const world = await group(rig, () => ({ text: '不会问到我。' }), single);
 	const reply = await ask(world, '几点开门');
 	assert.match(reply.text, /11:00/);

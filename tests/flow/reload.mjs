@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import tls from 'node:tls';
 import { bot, flow, until } from './rig.mjs';
+import { Gate, endpoint, vendor } from './vendors.mjs';
 import { checkAnswers, ids, names, talk, write } from './load.mjs';
 import { toYaml } from './yaml.mjs';
 
@@ -69,7 +70,8 @@ flow('a changed file and SIGHUP reload; bots that did not change never notice', 
 	rig.write('bots.d/third.yaml', toYaml({ bots: [bot('third')] }));
 	p.hangup();
 	await until(async () => (await p.door.get('/chat/third/about')).status === 200, 5000, 'the bot of a new file');
-	assert.match(p.text(), /SIGHUP/);
+	await until(() => /SIGHUP/.test(p.text()), 5000, 'the word about the signal');
+	await until(async () => (await p.metric('links_taken_total')) === 3, 5000, 'all links to be taken');
 
 	rig.remove('bots.d/third.yaml');
 	rig.writeConfig({ bots: [bot('xiaoman')] });
@@ -83,22 +85,28 @@ flow('a changed file and SIGHUP reload; bots that did not change never notice', 
 	await until(() => /only a restart makes it so: .*durability, partitions/.test(p.text()), 5000, 'the word about a restart');
 });
 
-flow('a changed bot keeps the turn it began with, and its messages', {
-	script: [{ match: '*', text: '慢慢登记好了。', chunks: 4, delay_ms: 500 }],
-}, async (rig) => {
+flow('a changed bot keeps the turn it began with, and its messages', { scale: 1 }, async (rig) => {
+	const changed = new Gate();
+	const one = await vendor(rig, (call) => (call.number === 0
+		? { text: '慢慢登记好了。', chunks: 7, held: (i) => changed.lets(i, 7) } : { text: '新的说法。' }));
+	const config = (more) => ({ models: { main: endpoint(one) }, bots: [bot('xiaoman', { models: ['main'], ...more })] });
+	rig.writeConfig(config());
 	const p = await rig.start('p');
 	const watch = rig.feed(() => p.door);
 	const id = (await write(() => p.door, 'xiaoman', '小王', '请登记')).id;
 	await watch.event((e) => e.event === 'delta');
-	rig.setScript([{ match: '*', text: '新的说法。' }]);
-	rig.writeConfig({ bots: [bot('xiaoman', { ai_label: '机器写的' })] });
-	await until(() => /config in force/.test(p.text()), 5000, 'the new config');
+	const times = () => p.text().split('config in force').length;
+	const before = times();
+	rig.writeConfig(config({ ai_label: '机器写的' }));
+	await until(() => times() > before, 5000, 'the new config');
 	const next = (await write(() => p.door, 'xiaoman', '小李', '请登记')).id;
-	assert.equal((await watch.replyTo(id)).data.label, 'AI 生成');
 	await until(async () => {
-		const one = (await write(() => p.door, 'xiaoman', '小赵', '请登记')).id;
-		return (await watch.replyTo(one)).data.label === '机器写的';
+		const more = (await write(() => p.door, 'xiaoman', '小赵', '请登记')).id;
+		return (await watch.replyTo(more)).data.label === '机器写的';
 	}, 5000, 'the new label');
+	changed.open();
+	const first = (await watch.replyTo(id)).data;
+	assert.deepEqual([first.text, first.label], ['慢慢登记好了。', 'AI 生成']);
 	assert.equal((await watch.replyTo(next)).data.text, '新的说法。');
 	assert.equal(watch.answered(id).length, 1);
 });

@@ -41,7 +41,7 @@ function parse(data, at) {
 
 export class Resp {
 	// where: as for net.connect.
-	static open(where, ms = 3000) {
+	static open(where, ms = 20_000) {
 		return new Promise((resolve, reject) => {
 			const socket = net.connect(where);
 			socket.setTimeout(ms, () => socket.destroy(new Error('Redis does not answer')));

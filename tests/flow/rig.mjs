@@ -13,10 +13,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Door, Feed } from './web.mjs';
 import { Resp } from './resp.mjs';
-import { until } from './wait.mjs';
+import { PATIENCE, awake, until } from './wait.mjs';
 import { toYaml } from './yaml.mjs';
 
-export { delay, seeded, until } from './wait.mjs';
+export { awake, delay, inTime, seeded, standstills, until, within } from './wait.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const binary = process.env.QUNGONG_BIN;
@@ -147,13 +147,13 @@ class Process {
 
 	// What is expected of a drain: exit 0 within ten seconds.
 	async stop() {
-		const started = performance.now();
+		const started = awake();
 		this.ending = true;
 		this.child.kill('SIGTERM');
-		const timer = setTimeout(() => this.child.kill('SIGKILL'), DRAIN_MS + 5000);
+		const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE * DRAIN_MS);
 		const end = await this.ended;
 		clearTimeout(timer);
-		return { ...end, ms: performance.now() - started };
+		return { ...end, ms: awake() - started };
 	}
 
 	async kill() {
@@ -333,8 +333,8 @@ export class Rig {
 			child.stderr.setEncoding('utf8').on('data', (text) => { answer.err += text; });
 			const timer = setTimeout(() => {
 				child.kill('SIGKILL');
-				reject(new Error(`qungong ${args.join(' ')} takes longer than ${ms} ms`));
-			}, ms);
+				reject(new Error(`qungong ${args.join(' ')} takes longer than ${PATIENCE * ms} ms`));
+			}, PATIENCE * ms);
 			child.on('close', (code) => {
 				clearTimeout(timer);
 				resolve({ code, ...answer });
@@ -403,20 +403,27 @@ export class Rig {
 	// ---- the end ----
 
 	killAll() {
-		const redis = this.redisPid();
 		for (const one of this.processes) {
 			if (one.running) {
 				one.ending = true;
 				one.child.kill('SIGKILL');
 			}
 		}
-		if (redis !== null) {
-			try {
-				process.kill(redis, 'SIGKILL');
-			} catch {
-				// it ended with its parent
-			}
+		this.killRedis();
+	}
+
+	// false: none runs any more.
+	killRedis() {
+		const pid = this.redisPid();
+		if (pid === null) {
+			return false;
 		}
+		try {
+			process.kill(pid, 'SIGKILL');
+		} catch {
+			// it ended with its parent
+		}
+		return true;
 	}
 
 	keep() {
@@ -451,7 +458,7 @@ export class Rig {
 			await close();
 		}
 		rigs.delete(this);
-		await until(() => this.redisPid() === null, 5000, 'the private Redis to end');
+		await until(() => !this.killRedis(), 5000, 'the private Redis to end'); // one may just have been started
 		fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
 	}
 }
@@ -460,7 +467,7 @@ export class Rig {
 export function flow(name, options, body) {
 	test(name, { skip: options.skip ?? false }, async (t) => {
 		const rig = new Rig(name, options);
-		const ms = options.ms ?? 60_000;
+		const ms = PATIENCE * (options.ms ?? 60_000);
 		let timer;
 		const late = new Promise((resolve, reject) => {
 			timer = setTimeout(() => reject(new Error(`takes longer than ${ms} ms`)), ms);

@@ -51,8 +51,8 @@ flow('a question comes back answered, with its source, its cost and the times of
 	assert.equal(usage.data.cached_input, 0);
 	assert.equal(usage.data.output, 0);
 	assert.deepEqual(usage.data.cost, { CNY: 0 });
-	assert.ok(usage.data.stored_ms >= 0 && usage.data.stored_ms < 5000, `stored_ms ${usage.data.stored_ms}`);
-	assert.ok(usage.data.first_ms >= 0 && usage.data.first_ms < 5000, `first_ms ${usage.data.first_ms}`);
+	assert.ok(usage.data.stored_ms >= 0 && usage.data.stored_ms < 30_000, `stored_ms ${usage.data.stored_ms}`);
+	assert.ok(usage.data.first_ms >= 0 && usage.data.first_ms < 30_000, `first_ms ${usage.data.first_ms}`);
 
 	const order = rig.watch.events.filter((e) => e.event !== 'delta').map((e) => e.event);
 	assert.deepEqual(order, ['message', 'reply', 'usage']);
@@ -151,8 +151,9 @@ flow('a restart keeps the talk', OFFLINE, async (rig) => {
 });
 
 const MODEL = {
+	scale: 1,
 	script: [
-		{ match: '慢慢', text: '第一句。第二句。第三句。第四句。', chunks: 4, delay_ms: 250, usage: { input: 120, cached_input: 20, output: 30 } },
+		{ match: '慢慢', text: '第一句。第二句。第三句。第四句。', chunks: 8, delay_ms: 250, usage: { input: 120, cached_input: 20, output: 30 } },
 		{ match: '*', text: '好的。' },
 	],
 	config: { models: { script: { provider: 'scripted', script: './script.yaml', model: 'echo-1' } } },
@@ -160,6 +161,7 @@ const MODEL = {
 
 flow('a model streams: whole texts that grow, then the reply with its label', MODEL, async (rig) => {
 	await begin(rig);
+	const began = performance.now();
 	const id = await say(rig, '小王', '请慢慢说一说这件特别的事');
 	const reply = await rig.watch.replyTo(id);
 	const usage = await rig.watch.event((e) => e.event === 'usage');
@@ -179,7 +181,8 @@ flow('a model streams: whole texts that grow, then the reply with its label', MO
 	assert.equal(usage.data.model, 'echo-1');
 	assert.deepEqual([usage.data.input, usage.data.cached_input, usage.data.output], [120, 20, 30]);
 	assert.deepEqual(usage.data.cost, { CNY: 0 });
-	assert.ok(usage.data.first_ms < 600, `the first chunk was seen after ${usage.data.first_ms} ms`);
+	const behind = reply.at - began - usage.data.first_ms;
+	assert.ok(usage.data.first_ms > 0 && behind > 7 * 250 - 50, `seven chunks came in ${behind} ms behind the first`);
 	const at = (e) => rig.watch.events.indexOf(e);
 	assert.ok(at(rig.watch.of('delta').at(-1)) < at(reply), 'no draft behind the final');
 });

@@ -5,11 +5,13 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { execFileSync } from 'node:child_process';
-import { ANSWERS, bot, delay, flow, until } from './rig.mjs';
-import { endpoint, settled, sums, usage, vendor } from './vendors.mjs';
+import { bot, delay, flow, until } from './rig.mjs';
+import { write } from './load.mjs';
+import { Gate, endpoint, settled, sums, usage, vendor } from './vendors.mjs';
 
 const QUESTION = '周末可以带宠物狗来聚餐吗，要不要提前说一声？';
-const busy = { status: 503, headers: { 'content-type': 'application/json' }, body: '{"error":{"message":"overloaded"}}' };
+// Clocks run as they do in the field: no turn is given up, and asked again, because the machine stands still for a moment.
+const REAL = { scale: 1 };
 
 // A certificate of one's own for 127.0.0.1.
 function certificate(rig) {
@@ -20,13 +22,11 @@ function certificate(rig) {
 }
 
 async function post(server, from, text = QUESTION, name = 'xiaoman') {
-	const { id, status } = await server.door.post(name, from, text);
-	assert.equal(status, 202);
-	return id;
+	return (await write(() => server.door, name, from, text)).id;
 }
 
 // Endpoints that never answer, each in its way, and one behind them that does.
-flow('who never answers is left for the next one: no connection, no event, one byte at a time', {}, async (rig) => {
+flow('who never answers is left for the next one: no connection, no event, one byte at a time', { scale: 5 }, async (rig) => {
 	const good = await vendor(rig, () => ({ text: '我来答。' }));
 	const breath = setInterval(() => {
 		for (const socket of sockets) {
@@ -64,7 +64,7 @@ flow('who never answers is left for the next one: no connection, no event, one b
 		const feed = rig.feed(server.door, { bot: name });
 		const began = performance.now();
 		const id = await post(server, '小王', QUESTION, name);
-		const reply = (await feed.replyTo(id, 25_000)).data;
+		const reply = (await feed.replyTo(id, 40_000)).data;
 		rig.note(`${name}: ${Math.round(performance.now() - began)} ms`);
 		assert.equal(reply.text, '我来答。', name);
 	}));
@@ -73,8 +73,10 @@ flow('who never answers is left for the next one: no connection, no event, one b
 	assert.equal(lag.sum('model_calls_total', { model: 'breathes', outcome: 'timeout' }), 1);
 });
 
-flow('a reload in the middle of a stream: the turn keeps what it began with', {}, async (rig) => {
-	const one = await vendor(rig, (call) => ({ text: call.number === 0 ? '一二三四五六' : '新的。', chunks: 6, delay_ms: 300 }));
+flow('a reload in the middle of a stream: the turn keeps what it began with', REAL, async (rig) => {
+	const reloaded = new Gate();
+	const one = await vendor(rig, (call) => ({ text: call.number === 0 ? '一二三四五六' : '新的。', chunks: 6,
+		held: (i) => call.number === 0 && reloaded.lets(i, 6) }));
 	const config = (label, more = {}) => ({
 		models: { main: endpoint(one, more) }, bots: [bot('xiaoman', { models: ['main'], ai_label: label })],
 	});
@@ -83,8 +85,11 @@ flow('a reload in the middle of a stream: the turn keeps what it began with', {}
 	const feed = rig.feed(server.door);
 	const id = await post(server, '小王');
 	await feed.event((e) => e.event === 'delta');
+	const before = server.text().split('config in force').length;
 	rig.writeConfig(config('乙', { api_key: 'another-key', model: 'deepseek-v4-pro' }));
 	server.hangup();
+	await until(() => server.text().split('config in force').length > before, 10_000, 'the new config');
+	reloaded.open();
 	const reply = (await feed.replyTo(id)).data;
 	assert.equal(reply.text, '一二三四五六');
 	assert.match(reply.label, /甲/);
@@ -97,10 +102,11 @@ flow('a reload in the middle of a stream: the turn keeps what it began with', {}
 	assert.equal(one.calls.filter((call) => call.number === 0 || call.key === 'key-of-main').at(0).gone, true);
 });
 
-flow('SIGTERM in the middle of streams: a short one ends, a long one is given back; both are booked', {}, async (rig) => {
-	let slow = 1000;
+flow('SIGTERM in the middle of streams: a short one ends, a long one is given back; both are booked', REAL, async (rig) => {
+	const finish = new Gate();
+	let slow = new Gate();
 	const one = await vendor(rig, (call) => ({
-		text: '一二三四五六七八九十甲乙丙丁', chunks: 14, delay_ms: call.question.includes('很长') ? slow : 100,
+		text: '一二三四五六七八九十甲乙丙丁', chunks: 14, held: (i) => (call.question.includes('很长') ? slow : finish).lets(i, 14),
 	}));
 	rig.writeConfig({ models: { main: endpoint(one) }, bots: [bot('xiaoman', { models: ['main'] })] });
 	const server = await rig.start('all');
@@ -109,10 +115,13 @@ flow('SIGTERM in the middle of streams: a short one ends, a long one is given ba
 	await feed.event((e) => e.event === 'delta' && e.data.answers.includes(long));
 	const short = await post(server, '小王');
 	await feed.event((e) => e.event === 'delta' && e.data.answers.includes(short));
-	const end = await server.stop();
+	const ending = server.stop();
+	await until(async () => (await server.door.readiness()) === 503, 5000, 'the drain to begin');
+	finish.open();
+	const end = await ending;
 	assert.deepEqual([end.code, end.signal], [0, null]);
-	assert.ok(end.ms < 10_000);
-	slow = 10;
+	assert.ok(end.ms < 10_000, `${end.ms} ms`);
+	slow = finish;
 	await server.start();
 	assert.equal((await feed.replyTo(long)).data.text, '一二三四五六七八九十甲乙丙丁');
 	assert.equal((await feed.replyTo(short)).data.text, '一二三四五六七八九十甲乙丙丁');
@@ -123,8 +132,12 @@ flow('SIGTERM in the middle of streams: a short one ends, a long one is given ba
 });
 
 flow('a worker that stands still in the middle of a stream: another one answers, it shows nothing more', {}, async (rig) => {
+	const never = new Gate();
 	let texts = '停停停停停停停停停停停停停停停停停停停停';
-	const one = await vendor(rig, () => ({ text: texts, chunks: 20, delay_ms: texts.startsWith('停') ? 400 : 10 }));
+	const one = await vendor(rig, () => {
+		const stops = texts.startsWith('停');
+		return { text: texts, chunks: 20, held: (i) => stops && never.lets(i, 20) };
+	});
 	rig.writeConfig({ models: { main: endpoint(one) }, bots: [bot('xiaoman', { models: ['main'] })] });
 	const gateway = await rig.start('g', { role: 'gateway' });
 	const first = await rig.start('a1', { role: 'agents' });
@@ -141,20 +154,29 @@ flow('a worker that stands still in the middle of a stream: another one answers,
 	await delay(300);
 	assert.equal(feed.answered(id).length, 1);
 	assert.equal(feed.events.slice(seen).filter((e) => e.event !== 'usage').length, 0, 'it shows nothing');
-	const total = await settled(rig, 2, 20_000);
-	assert.equal(total.calls, 2);
-	assert.equal(total.estimated, 1);
+	const total = await settled(rig, one.calls.length, 20_000);
+	assert.equal(total.calls, one.calls.length);
+	assert.equal(total.estimated, one.calls.filter((call) => !call.told).length, 'what was not told');
+	assert.ok(total.estimated >= 1);
 });
 
-flow('300 turns at once over HTTP/2: few connections, no word lost; a goodbye and a reset in the middle', { ms: 90_000 }, async (rig) => {
+flow('300 turns at once over HTTP/2: few connections, no word lost; a goodbye and a reset in the middle', { ...REAL, ms: 90_000 }, async (rig) => {
 	const tls = certificate(rig);
-	const one = await vendor(rig, () => ({ text: '可以的，请提前打电话说一声，谢谢。', chunks: 8, delay_ms: 100 }), { tls });
+	const gates = { b: new Gate(), d: new Gate() }; // of the askers with such names
+	const one = await vendor(rig, (call) => {
+		const gate = gates[/第([bd])位/.exec(call.question)?.[1]];
+		return { text: '可以的，请提前打电话说一声，谢谢。', chunks: 8, delay_ms: 100, held: (i) => i >= 3 && gate?.lets(i, 8) };
+	}, { tls });
 	const sessions = new Set();
-	one.server.on('session', (session) => sessions.add(session));
+	one.server.on('session', (session) => {
+		sessions.add(session);
+		session.on('close', () => sessions.delete(session));
+	});
 	rig.writeConfig({ models: { main: endpoint(one) }, bots: [bot('xiaoman', { models: ['main'] })] });
 	const server = await rig.start('all', { env: { QUNGONG_CA_FILE: tls.file } });
 	const feed = rig.feed(server.door);
-	const ask = (count, prefix) => Promise.all(Array.from({ length: count }, (_, i) => post(server, `${prefix}${i}`)));
+	const ask = (count, prefix) => Promise.all(Array.from({ length: count },
+		(_, i) => post(server, `${prefix}${i}`, `第${prefix}位：${QUESTION}`)));
 	await feed.untilAnswered(await ask(1, 'x'), 10_000);
 	assert.equal(one.calls[0].version, '2.0');
 	const ids = await ask(300, 'a');
@@ -167,17 +189,21 @@ flow('300 turns at once over HTTP/2: few connections, no word lost; a goodbye an
 
 	// every session says goodbye while streams run: these end, new ones go elsewhere
 	const more = await ask(40, 'b');
-	await until(() => one.open >= 10, 5000, 'streams under way');
+	await until(() => one.open === 40, 5000, 'streams under way');
 	sessions.forEach((session) => session.goaway(0));
 	more.push(...await ask(20, 'c'));
+	await feed.untilAnswered(more.slice(40), 20_000);
+	gates.b.open();
 	await feed.untilAnswered(more, 30_000);
 	const texts = more.map((id) => feed.answered(id)[0].data.text);
 	assert.deepEqual([...new Set(texts)], ['可以的，请提前打电话说一声，谢谢。']);
 
 	// one stream is reset: its turn says so, the others never notice
 	const others = await ask(20, 'd');
-	const victim = await until(() => one.calls.find((call) => !call.gone && call.sent.length > 2), 5000, 'a stream');
+	const victim = await until(() => one.calls.find((call) => call.question.includes('第d位') && call.sent.length > 2), 5000, 'a stream');
+	await until(() => others.every((id) => feed.of('delta').some((e) => e.data.answers.includes(id))), 20_000, 'all to be seen');
 	victim.breakOff('reset');
+	gates.d.open();
 	await feed.untilAnswered(others, 20_000);
 	const broken = others.filter((id) => feed.answered(id)[0].data.text.includes('中断'));
 	assert.equal(broken.length, 1);
@@ -189,7 +215,7 @@ flow('300 turns at once over HTTP/2: few connections, no word lost; a goodbye an
 	await until(async () => (await server.metric('fetch_http2_total')) >= 370, 5000, 'the metric');
 });
 
-flow('what a vendor reads over a hundred turns: askers first, by turns, nothing empty, the same beginning', { ms: 120_000 }, async (rig) => {
+flow('what a vendor reads over a hundred turns: askers first, by turns, nothing empty, the same beginning', { ...REAL, ms: 120_000 }, async (rig) => {
 	const one = await vendor(rig, (call) => ({ text: `第${call.number}答：${'可以的，请放心。'.repeat(call.number % 9 * 12 + 1)}` }));
 	rig.writeConfig({
 		models: { main: endpoint(one), claude: { provider: 'anthropic', model: 'claude-haiku-5-5', api_key: 'k',
@@ -235,7 +261,7 @@ flow('what a vendor reads over a hundred turns: askers first, by turns, nothing 
 	}
 });
 
-flow('a window too small for the talk so far: the question is asked alone, and answered', {}, async (rig) => {
+flow('a window too small for the talk so far: the question is asked alone, and answered', REAL, async (rig) => {
 	const one = await vendor(rig, (call) => (call.body.messages.length > 2
 		? { status: 400, headers: { 'content-type': 'application/json' }, body: '{"error":{"message":"This model\'s maximum context length is ' +
 			'2048 tokens","type":"invalid_request_error","code":"context_length_exceeded"}}' }
@@ -251,8 +277,19 @@ flow('a window too small for the talk so far: the question is asked alone, and a
 	assert.equal(total.input, one.total().input, 'the refusal costs nothing');
 });
 
-flow('1,000 streams at once: all answered, the loop stays quick', { ms: 120_000 }, async (rig) => {
-	const one = await vendor(rig, () => ({ text: '好的，没有问题，请放心来。', chunks: 10, delay_ms: 1200 }));
+// For how long a process stood in line for a processor, in ms; 0 where the system does not tell.
+function waited(pid) {
+	try {
+		return Number(fs.readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
+	} catch {
+		return 0;
+	}
+}
+
+flow('1,000 streams at once: all answered, the loop stays quick', { ...REAL, ms: 120_000 }, async (rig) => {
+	const complete = new Gate();
+	const one = await vendor(rig, () => ({ text: '好的，没有问题，请放心来。', chunks: 10, delay_ms: 800,
+		held: (i) => i >= 1 && complete.opened }));
 	const budget = { turn: 100, chat_day: 100000, user_day: 100000, bot_month: 100000, currency: 'CNY' };
 	rig.writeConfig({ models: { main: endpoint(one) }, bots: [bot('xiaoman', { models: ['main'], budget })] });
 	const server = await rig.start('all');
@@ -261,14 +298,16 @@ flow('1,000 streams at once: all answered, the loop stays quick', { ms: 120_000 
 	for (let i = 0; i < 1000; i += 50) {
 		ids.push(...await Promise.all(Array.from({ length: 50 }, (_, k) => post(server, `u${i + k}`))));
 	}
+	await until(() => one.open === 1000, 30_000, () => `1,000 streams: there are ${one.open}`);
+	complete.open();
 	await feed.untilAnswered(ids, 60_000);
 	rig.note(`${one.mostOpen} at once, ${one.connections} connections`);
 	const metrics = await server.metrics();
 	const [quick, all] = [metrics.sum('loop_lag_seconds_bucket', { le: '0.02' }), metrics.sum('loop_lag_seconds_count')];
-	rig.note(`${all - quick} of ${all} turns of the loop took over 20 ms`);
-	assert.ok(quick >= 0.97 * all, `${all - quick} of ${all}: measured on a machine that does other things too`);
+	const others = waited(server.pid) / 20; // so many turns may be slow because the machine does other things too
+	rig.note(`${all - quick} of ${all} turns of the loop took over 20 ms, ${Math.round(others)} may have stood in line`);
+	assert.ok(all - quick <= 0.03 * all + others, `${all - quick} of ${all}, and ${others} may have stood in line`);
 	assert.ok(ids.every((id) => feed.answered(id).length === 1));
-	assert.ok(one.mostOpen >= 900, `${one.mostOpen} at once`);
 });
 
 flow('a proxy of the environment stands before a vendor, and not before what no_proxy names', {}, async (rig) => {

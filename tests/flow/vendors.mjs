@@ -4,7 +4,20 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Vendor } from '../models/vendor.mjs';
-import { until } from './rig.mjs';
+import { delay, until } from './rig.mjs';
+
+// What waits for opened goes on once open() is called.
+export class Gate {
+	constructor() {
+		this.opened = new Promise((resolve) => { this.open = resolve; });
+	}
+
+	// When a piece of a text may go, of so many: one at a time until it is open, so that there is always one more snapshot
+	// to be seen, and the last one then.
+	lets(i, count) {
+		return i < count - 1 ? Promise.race([this.opened, delay(300)]) : this.opened;
+	}
+}
 
 // A running stand-in that ends with the rig.
 export async function vendor(rig, plan, more = {}) {
@@ -16,6 +29,18 @@ export async function vendor(rig, plan, more = {}) {
 // An endpoint of the config at that stand-in.
 export function endpoint(one, more = {}) {
 	return { provider: 'deepseek', model: 'deepseek-flash', api_key: 'key-of-main', base_url: one.url, ...more };
+}
+
+// A model that speaks slowly where it is asked to, and keeps the end of that answer back until release(): what is to happen
+// in the middle of an answer does, however slow the machine is. hold(): so it does with those that begin from now on. A
+// config has it in place of the scripted one.
+export async function slowly(rig, text, { chunks = 10, delay_ms = 300, other = '好的，收到。', is = /慢/ } = {}) {
+	let gate = new Gate();
+	const one = await vendor(rig, (call) => {
+		const { opened } = gate;
+		return is.test(call.question) ? { text, chunks, delay_ms, held: (i) => (i < chunks - 2 ? null : opened) } : { text: other };
+	});
+	return { models: { script: endpoint(one) }, calls: one.calls, release: () => gate.open(), hold: () => { gate = new Gate(); } };
 }
 
 // `qungong usage --json` by keys.

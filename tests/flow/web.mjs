@@ -1,6 +1,6 @@
 // web.mjs - what a browser does at the admin door: requests that keep their connection, messages, and the feed.
 import http from 'node:http';
-import { until } from './wait.mjs';
+import { awake, until } from './wait.mjs';
 
 // One gateway's admin door.
 export class Door {
@@ -48,7 +48,7 @@ export class Door {
 	// The status of /readyz as a stranger sees it; 0 where nobody answers.
 	async readiness() {
 		try {
-			return (await this.get('/readyz', { auth: false, ms: 2000 })).status;
+			return (await this.get('/readyz', { auth: false, ms: 5000 })).status;
 		} catch {
 			return 0;
 		}
@@ -58,13 +58,13 @@ export class Door {
 	async post(bot, from, text, more = {}) {
 		const { mention = true, ms, ...others } = more;
 		const fields = mention === null ? others : { mention, ...others };
-		const began = performance.now();
+		const began = awake();
 		try {
 			const answer = await this.request('POST', `/chat/${bot}/messages`, { body: { from, text, ...fields }, ms });
 			const id = answer.status === 202 ? JSON.parse(answer.body).id : undefined;
-			return { status: answer.status, id, body: answer.body, ms: performance.now() - began };
+			return { status: answer.status, id, body: answer.body, ms: awake() - began };
 		} catch (error) {
-			return { status: 0, id: undefined, body: String(error), ms: performance.now() - began };
+			return { status: 0, id: undefined, body: String(error), ms: awake() - began };
 		}
 	}
 }

@@ -55,18 +55,23 @@ const pingsOf = (platform, connection) =>
 flow('deaf: pings are answered and no message comes; after an hour it connects anew, and hears', { script: SLOW, scale: 200, ms: 90_000 },
 	async (rig) => {
 		const { platform, server, people } = await one(rig);
+		const heard = Date.now();
 		assert.match(await people.ask('@小满 还在吗'), /收到/);
-		const { connection } = people.account;
-		connection.deaf = true;
-		const began = Date.now();
-		await until(() => connection.closed, 40_000, 'it to be given up');
-		const hours = (Date.now() - began) * 200 / 3600_000;
-		assert.ok(hours > 0.9 && hours < 1.5, `after ${hours.toFixed(2)} hours`);
+		people.account.deaf = true;
+		await until(() => /nothing was heard for an hour/.test(server.text()), 40_000, 'it to be given up');
+		people.account.deaf = false;
+		// pings follow each other so closely here that a busy machine may miss two: that is another end, before this one
+		const ends = (log) => log.split('warn xiaoman: wecom: long connection: ').length - 1;
+		const lost = ends(server.text().split('nothing was heard for an hour')[0]) - 1;
+		const connection = platform.socket.connections[lost];
+		await until(() => connection.closed, 5000, 'its end');
+		const began = lost === 0 ? heard : connection.opened;
+		const hours = (connection.closedAt - began) * 200 / 3600_000;
+		assert.ok(hours > 0.9 && hours < 2, `after ${hours.toFixed(2)} hours`);
 		assert.ok(pingsOf(platform, connection.number) > 20);
-		assert.match(server.text(), /nothing was heard for an hour/);
 		await people.untilUp();
 		assert.match(await people.ask('@小满 还在吗'), /收到/);
-		assert.equal(platform.account(BOT.bot_id).subscribed.length, 2);
+		await until(() => platform.account(BOT.bot_id).subscribed.length === 1 + ends(server.text()), 5000, 'one connection after the other');
 	});
 
 flow('mute: no frame is answered any more, not even a ping, in mid-stream; the answer comes over the next connection, once', {
@@ -77,10 +82,11 @@ flow('mute: no frame is answered any more, not even a ping, in mid-stream; the a
 	const id = await people.say('@小满 慢慢说', { chat: 'wrMute' });
 	await until(() => platform.view.under(id).length > 0, 5000, 'a draft');
 	platform.fault({ withhold: 'before', times: 1e9, when: () => people.account.connection === connection });
+	const pings = pingsOf(platform, connection.number);
 	await until(() => connection.closed, 40_000, 'it to be given up');
 	await until(() => platform.view.in('wrMute').some((bubble) => bubble.finished && bare(bubble.text) === TEXT), 40_000, 'the answer');
 	assert.equal(platform.view.in('wrMute').filter((bubble) => bubble.finished && bare(bubble.text) === TEXT).length, 1);
-	assert.ok(pingsOf(platform, connection.number) <= 3);
+	assert.ok(pingsOf(platform, connection.number) - pings <= 3);
 	assert.match(await people.ask('@小满 还在吗'), /收到/);
 });
 

@@ -28,6 +28,7 @@ flow('a bot is made by scanning a code, tried, and serves', { skip, ms: 90_000 }
 	assert.ok(!terminal.out.includes(account.secret), 'the secret is not shown');
 	assert.ok(platform.account(account.bot_id).subscribed.length >= 1, 'the credentials were tried');
 	terminal.child.kill('SIGTERM');
+	await terminal.ended;
 	await rig.start('all');
 	const people = new People(platform, account.bot_id);
 	assert.match(await people.ask(`/绑定 ${code}`, { chat: null }), /管理员/);

@@ -1,11 +1,12 @@
 // WeCom over the long connection: the real binary between a stand-in of the platform and its people.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { delay, flow, until } from './rig.mjs';
+import { delay, flow, inTime, until } from './rig.mjs';
+import { slowly } from './vendors.mjs';
 import { BOT, GROUP, MINUTE, People, SCRIPTED, bare, moveClock, scripted, wecom, wecomBot } from './wecom.mjs';
 
-async function world(rig, more = {}, options = {}) {
-	const platform = await wecom(rig, options);
+async function world(rig, more = {}, platform = null) {
+	platform ??= await wecom(rig);
 	rig.writeConfig(more.bots ? more : { bots: [wecomBot(platform, more)], models: SCRIPTED });
 	const server = await rig.start('all');
 	return { platform, server, people: new People(platform) };
@@ -17,16 +18,16 @@ function noComplaint(platform) {
 	assert.deepEqual(platform.view.unfinished().map((one) => one.text), []);
 }
 
-flow('a question in a group: a draft within a second, then the answer, finished, once; the asker is named', {
-	script: [{ match: '*', text: '包间还有一间，七点半给您留着，到了报名字就行。', chunks: 12, delay_ms: 120 }],
-}, async (rig) => {
-	const { platform, server, people } = await world(rig, { models: ['script'], people: { zhangsan: { name: '张三' } } });
+flow('a question in a group: a draft within a second, then the answer, finished, once; the asker is named', {}, async (rig) => {
+	const model = await slowly(rig, '包间还有一间，七点半给您留着，到了报名字就行。', { chunks: 12, delay_ms: 120, is: /改到/ });
+	const platform = await wecom(rig);
+	const { server, people } = await world(rig, { ...scripted(platform, { people: { zhangsan: { name: '张三' } } }), models: model.models }, platform);
 	const id = await people.say('@小满 周五晚上的位子改到七点半');
-	const asked = Date.now();
+	await until(() => platform.view.under(id).some((one) => one.texts.length >= 2), 10_000, 'a draft that grows');
+	model.release();
 	const [bubble, ...others] = await people.bubbles(id);
 	assert.equal(others.length, 0);
 	assert.equal(bubble.kind, 'stream');
-	assert.ok(bubble.at - asked < 1000, `the first frame after ${bubble.at - asked} ms`);
 	assert.ok(bubble.texts.length >= 3, `${bubble.texts.length} snapshots`);
 	const words = bubble.texts.map((one) => one.text).filter((one) => one && !one.startsWith('<think>') && !/正在/.test(one));
 	for (let i = 1; i < words.length - 1; i++) {
@@ -35,14 +36,18 @@ flow('a question in a group: a draft within a second, then the answer, finished,
 	assert.match(bubble.text, /^\*\*张三\*\* /);
 	assert.equal(bare(bubble.text), '包间还有一间，七点半给您留着，到了报名字就行。');
 	assert.match(bubble.text, /AI 生成/);
-	const model = 12 * 120;
-	assert.ok(bubble.finishedAt - asked < model + 1500, `finished after ${bubble.finishedAt - asked} ms`);
+	const ends = 12 * 120 + 1500;
+	await inTime(1, async () => { // parts of what either may take
+		const asked = Date.now();
+		const [one] = await people.bubbles(await people.say('@小满 周五晚上的位子改到七点半', { chat: 'wrAgain' }));
+		return Math.max((one.at - asked) / 1000, (one.finishedAt - asked) / ends);
+	});
 	// the platform hands it out again, as it should not: noted, and not answered again
 	const before = platform.view.bubbles.length;
 	platform.say(BOT.bot_id, { chat: GROUP, body: { msgid: id, aibotid: BOT.bot_id, chatid: GROUP, chattype: 'group',
 		from: { userid: 'zhangsan' }, msgtype: 'text', text: { content: '@小满 周五晚上的位子改到七点半' } } });
 	await people.ask('@小满 几点开门');
-	assert.equal(platform.view.bubbles.filter((one) => one.kind === 'stream' && one.text.includes('包间还有一间')).length, 1);
+	assert.equal(platform.view.in(GROUP).filter((one) => one.kind === 'stream' && one.text.includes('包间还有一间')).length, 1);
 	assert.ok(platform.view.bubbles.length <= before + 2);
 	for (const secret of [BOT.secret, BOT.token, BOT.encoding_aes_key, 'response_code=']) {
 		assert.ok(!server.wholeText().includes(secret), 'no secret in the log');
@@ -249,18 +254,16 @@ flow('two bots of one account: their chats decide who answers, on one connection
 	noComplaint(platform);
 });
 
-flow('five chats at once do not wait for each other', {
-	script: [{ match: '慢', text: '慢的。', chunks: 2, delay_ms: 1500 }, { match: '*', text: '快的。' }],
-}, async (rig) => {
+flow('five chats at once do not wait for each other', {}, async (rig) => {
 	const platform = await wecom(rig);
-	rig.writeConfig(scripted(platform));
+	const model = await slowly(rig, '慢的。', { chunks: 2, other: '快的。' });
+	rig.writeConfig({ ...scripted(platform), models: model.models });
 	await rig.start('all');
 	const people = new People(platform);
 	const slow = await people.say('@小满 慢慢说', { chat: 'wrSlow' });
-	const began = Date.now();
 	await Promise.all(Array.from({ length: 4 }, (_, i) => people.ask('@小满 快说', { chat: `wrFast${i}`, user: `u${i}` })));
-	assert.ok(Date.now() - began < 2500);
-	assert.ok(!platform.view.under(slow).some((one) => one.finished && one.text.includes('慢的')));
+	assert.ok(!platform.view.under(slow).some((one) => one.finished || one.text.includes('慢的')));
+	model.release();
 	assert.match(await people.answer(slow), /慢的/);
 	noComplaint(platform);
 });

@@ -1,15 +1,16 @@
 // Streams of WeCom that live long, and answers of the platform that are late, missing or a refusal: what people see
 // stays whole, and every bubble ends.
 import assert from 'node:assert/strict';
-import { flow, until } from './rig.mjs';
+import { flow, until, within } from './rig.mjs';
+import { slowly } from './vendors.mjs';
 import { BOT, GROUP, MINUTE, People, bare, runClock, scripted, wecom } from './wecom.mjs';
 
 const TEXT = '包间还有一间，七点半给您留着，到了报名字就行。';
 const SLOW = [{ match: '*', text: TEXT, chunks: 8, delay_ms: 200 }];
 
-async function world(rig, more = {}, options = {}) {
+async function world(rig, more = {}, options = {}, models = undefined) {
 	const platform = await wecom(rig, options);
-	rig.writeConfig(scripted(platform, more));
+	rig.writeConfig({ ...scripted(platform, more), ...(models ? { models } : {}) });
 	const server = await rig.start('all');
 	const people = new People(platform);
 	await people.untilUp();
@@ -91,12 +92,17 @@ flow('an answer that never comes: the rest of the stream follows, or the whole b
 for (const [errcode, what] of [[846608, 'the stream has ended'], [846605, 'the req_id is of no use'], [600039, 'refused in a group'],
 	[6000, 'another version was there'], [-1, 'busy'], [45009, 'too many']]) {
 	for (const when of ['first', 'middle', 'last']) {
-		flow(`${errcode}, ${what}, at the ${when} frame: the answer is seen, once`, { script: SLOW, ms: 60_000, scale: 20 }, async (rig) => {
-			const { platform, people } = await world(rig);
+		flow(`${errcode}, ${what}, at the ${when} frame: the answer is seen, once`, { ms: 60_000, scale: 20 }, async (rig) => {
+			const model = await slowly(rig, TEXT, { chunks: 8, delay_ms: 200, other: TEXT });
+			const { platform, people } = await world(rig, {}, {}, model.models);
 			runClock(rig); // a rate is waited for by the minute
 			const is = { first: () => true, middle: (frame) => !frame.body.stream?.finish, last: (frame) => frame.body.stream?.finish === true };
 			platform.fault({ cmd: 'aibot_respond_msg', chat: GROUP, errcode, when: is[when], skip: when === 'middle' ? 1 : 0 });
-			await people.say('@小满 请登记');
+			await people.say('@小满 请慢慢登记');
+			if (when !== 'last') { // the end does not come before it
+				await until(() => platform.socket.faults.length === 0, 20_000, 'the refusal');
+			}
+			model.release();
 			await lands(people, TEXT, { ms: 40_000 });
 			assert.equal(platform.socket.faults.length, 0, 'it was refused once');
 			assert.equal(platform.raced, 0);
@@ -116,12 +122,16 @@ flow('846609, not subscribed any more: connects again, and the answer comes by p
 });
 
 flow('the connection ends in the middle of a stream: the answer comes by push, req_ids of before are not used', {
-	script: SLOW, ms: 90_000,
+	ms: 90_000,
 }, async (rig) => {
-	const { platform, people } = await world(rig);
+	const model = await slowly(rig, TEXT, { chunks: 8, delay_ms: 200 });
+	const { platform, people } = await world(rig, {}, {}, model.models);
 	for (const [chat, end] of [['wrReset', { reset: 'before' }], ['wrAfter', { reset: 'after' }], ['wrClose', { close: 1000 }]]) {
 		platform.fault({ cmd: 'aibot_respond_msg', chat, skip: 1, ...end });
-		await people.say('@小满 请登记', { chat });
+		model.hold();
+		await people.say('@小满 请慢慢登记', { chat });
+		await until(() => platform.socket.faults.length === 0, 20_000, 'the end');
+		model.release();
 		await lands(people, TEXT, { chat, ms: 40_000 });
 	}
 	assert.deepEqual(platform.socket.frames.filter((one) => one.errcode === 846605), []);
@@ -136,8 +146,9 @@ flow('a push is refused: the chat is unknown, a rate is met', { script: SLOW, ms
 	await until(() => platform.socket.frames.some((one) => one.errcode === 45009), 20_000, 'the refusal');
 	for (let i = 1; i <= 20 && people.times('wrRate', TEXT) === 0; i++) {
 		rig.setClock(i * 10_000);
-		await until(() => people.times('wrRate', TEXT) > 0, 400, 'it').catch(() => {});
+		await within(() => people.times('wrRate', TEXT) > 0, 400);
 	}
+	await lands(people, TEXT, { chat: 'wrRate' });
 	assert.equal(people.times('wrRate', TEXT), 1);
 	platform.fault({ cmd: 'aibot_respond_msg', errcode: 846605, times: 3, chat: 'wrGone' });
 	platform.fault({ cmd: 'aibot_send_msg', errcode: 93006, times: 9, chat: 'wrGone' });

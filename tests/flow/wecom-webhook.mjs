@@ -1,7 +1,8 @@
 // WeCom by webhook: streams that the platform polls, from whichever gateway, and what is left when one dies.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { delay, flow, until } from './rig.mjs';
+import { delay, flow, inTime, until } from './rig.mjs';
+import { slowly } from './vendors.mjs';
 import { BOT, GROUP, MINUTE, HookPeople, SCRIPTED, bare, moveClock, wecom, webhookBot } from './wecom.mjs';
 import * as bodies from '../platforms/wecom/bodies.mjs';
 import { seal, sign } from '../platforms/wecom/crypt.mjs';
@@ -9,9 +10,9 @@ import { seal, sign } from '../platforms/wecom/crypt.mjs';
 const TEXT = '包间还有一间，七点半给您留着，到了报名字就行。';
 const SLOW = [{ match: '慢', text: TEXT, chunks: 10, delay_ms: 300 }, { match: '*', text: '好的，收到。' }];
 
-async function world(rig, more = {}, options = {}) {
+async function world(rig, more = {}, options = {}, models = SCRIPTED) {
 	const platform = await wecom(rig, options);
-	rig.writeConfig({ bots: [webhookBot(platform, { models: ['script'], ...more })], models: SCRIPTED });
+	rig.writeConfig({ bots: [webhookBot(platform, { models: ['script'], ...more })], models });
 	const server = await rig.start('all');
 	const people = new HookPeople(platform, [server]);
 	assert.ok(await until(() => platform.callback.verify(BOT.bot_id, people.url()), 10_000, 'the address to be verified'));
@@ -30,17 +31,24 @@ async function two(rig) {
 	return { platform, people, alive, owner, other: gateways.find((one) => one !== owner) };
 }
 
-flow('the address is checked, a message is answered in a stream that is polled to its end', { script: SLOW }, async (rig) => {
-	const { platform, server, people } = await world(rig);
-	const asked = Date.now();
-	const id = await people.say('@小满 慢慢说');
+flow('the address is checked, a message is answered in a stream that is polled to its end', {}, async (rig) => {
+	const model = await slowly(rig, TEXT);
+	const { platform, server, people } = await world(rig, {}, {}, model.models);
+	let id;
+	await inTime(1000, async () => {
+		const asked = Date.now();
+		id = await people.say('@小满 慢慢说');
+		return platform.view.under(id)[0].at - asked;
+	});
+	await until(() => platform.view.under(id).some((one) => one.texts.length >= 2), 10_000, 'drafts');
+	model.release();
 	const [bubble, ...others] = await people.bubbles(id);
 	assert.equal(others.length, 0);
-	assert.ok(bubble.at - asked < 1000);
 	assert.ok(bubble.texts.length >= 3, 'drafts are seen');
 	assert.equal(bare(bubble.text), TEXT);
 	assert.match(await people.ask('几点开门', { chat: null }), /11:00/);
-	assert.ok(platform.callback.deliveries.every((one) => one.ms < 1500), 'answers come at once');
+	const took = platform.callback.deliveries.map((one) => one.ms).sort((a, b) => a - b);
+	assert.ok(took[took.length >> 1] < 500 && took.at(-1) < 4500, `answers come at once: ${took.map(Math.round)}`);
 	assert.deepEqual(platform.complaints, []);
 	for (const secret of [BOT.token, BOT.encoding_aes_key, 'response_code=']) {
 		assert.ok(!server.wholeText().includes(secret), 'no secret in the log');
@@ -228,9 +236,11 @@ flow('Redis away: the platform is told to come again, and then it is answered', 
 	const { platform, people } = await world(rig);
 	const pid = rig.signalRedis('SIGSTOP');
 	const body = bodies.message(BOT.bot_id, { text: '@小满 请登记', chat: GROUP });
-	const first = await platform.callback.post(platform.account(BOT.bot_id), people.url(), body);
-	assert.notEqual(first.status, 200);
-	assert.ok(first.ms < 5000);
+	await inTime(4500, async () => {
+		const first = await platform.callback.post(platform.account(BOT.bot_id), people.url(), body);
+		assert.notEqual(first.status, 200);
+		return first.ms;
+	});
 	process.kill(pid, 'SIGCONT');
 	const again = await platform.callback.say(BOT.bot_id, () => people.url(), { chat: GROUP, body }, { tries: 40, wait: 250 });
 	assert.equal(again.delivery.status, 200);

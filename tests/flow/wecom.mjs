@@ -1,6 +1,6 @@
 // wecom.mjs - flow tests on WeCom: the stand-in platform on the rig's clock, bots of it, and people who write to them.
 import { startWecom } from '../platforms/wecom.mjs';
-import { ANSWERS, until } from './rig.mjs';
+import { ANSWERS, awake, until } from './rig.mjs';
 
 export const BOT = {
 	bot_id: 'aibQ7mN2x', secret: 'secret-of-the-bot', name: '小满', token: 'callbackToken7',
@@ -24,12 +24,12 @@ export function moveClock(rig, offset) {
 	rig.setClock(offset);
 }
 
-// All clocks run at the rig's scale, so that waits on either clock of a process are as long for the platform. Gives back
-// what stops it.
+// All clocks run at the rig's scale, so that waits on either clock of a process are as long for the platform; not while
+// the machine stands still, or minutes would be gone in which nobody could do a thing. Gives back what stops it.
 export function runClock(rig) {
-	const began = Date.now();
+	const began = awake();
 	const before = rig.offset;
-	const timer = setInterval(() => moveClock(rig, before + (Date.now() - began) * (rig.scale - 1)), 25);
+	const timer = setInterval(() => moveClock(rig, before + Math.round((awake() - began) * (rig.scale - 1))), 25);
 	rig.onEnd(() => clearInterval(timer));
 	return () => clearInterval(timer);
 }

@@ -31,6 +31,29 @@ function wait(ms, call) {
 	});
 }
 
+// Until a promise is kept, or nobody listens any more.
+function kept(promise, call) {
+	return new Promise((resolve) => {
+		call.onGone(resolve);
+		promise.then(resolve);
+	});
+}
+
+// Until the client has read what was sent to it, as far as the system tells: a reset throws away what it has not.
+async function untilRead(call) {
+	const { localPort, remotePort } = call.response.socket ?? {};
+	const port = (number) => `:${(number ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+	const unread = () => {
+		const rows = fs.existsSync('/proc/net/tcp') ? fs.readFileSync('/proc/net/tcp', 'utf8').split('\n') : [];
+		return rows.map((row) => row.trim().split(/\s+/)).some(([, from, to, , queues]) =>
+			(from?.endsWith(port(remotePort)) && to?.endsWith(port(localPort)) && !queues.endsWith(':00000000')) ||
+			(from?.endsWith(port(localPort)) && to?.endsWith(port(remotePort)) && !queues.startsWith('00000000:')));
+	};
+	while (!call.gone && unread()) {
+		await wait(5, call);
+	}
+}
+
 // One request as the vendor sees it.
 class Call {
 	constructor(vendor, request, response, text) {
@@ -216,9 +239,9 @@ export class Vendor {
 		return { input, cached, output: 10 + call.number };
 	}
 
-	// plan: {text, chunks, delay_ms (before each chunk), first_ms, usage: null (none is told), finish, end: 'close' |
-	// 'cut' | 'reset' | 'hang', cut_after (chunks)} or {status, headers, body, end, first_ms, pieces (bytes a
-	// write), last_ms (before the end: a reset throws away what was not read yet)}.
+	// plan: {text, chunks, delay_ms (before each chunk), held(i): a promise to keep before that chunk, first_ms, usage:
+	// null (none is told), finish, end: 'close' | 'cut' | 'reset' | 'hang', cut_after (chunks)} or {status, headers, body,
+	// end, first_ms, pieces (bytes a write), last_ms (before the end: a reset throws away what was not read yet)}.
 	async answer(call) {
 		const { plan } = call;
 		if (plan.first_ms) {
@@ -246,6 +269,7 @@ export class Vendor {
 		}
 		await wait(plan.last_ms ?? 0, call);
 		if (plan.end === 'cut' || plan.end === 'reset') {
+			await untilRead(call);
 			call.breakOff(plan.end);
 		} else {
 			await call.close();
@@ -265,6 +289,9 @@ export class Vendor {
 			if (plan.delay_ms) {
 				await wait(plan.delay_ms, call);
 			}
+			if (plan.held) {
+				await kept(Promise.resolve(plan.held(i)), call);
+			}
 			if (i === plan.cut_after) {
 				break;
 			}
@@ -279,6 +306,7 @@ export class Vendor {
 			return;
 		}
 		if (plan.end === 'cut' || plan.end === 'reset') {
+			await untilRead(call);
 			call.breakOff(plan.end);
 			return;
 		}

@@ -14,6 +14,13 @@ async function withVendor(plan, body) {
 	}
 }
 
+// The client may have read the end before the vendor knows that it went out.
+async function toldAll(vendor) {
+	while (!vendor.calls.every((call) => call.told)) {
+		await new Promise((resolve) => { setImmediate(resolve); });
+	}
+}
+
 function openai(vendor) {
 	return new OpenAI({ apiKey: 'k1', baseURL: vendor.url, maxRetries: 0 });
 }
@@ -32,6 +39,7 @@ test('openai reads a streamed answer and its usage', async () => {
 		assert.deepEqual([usage.prompt_tokens, usage.completion_tokens], [vendor.calls[0].usage.input, 10]);
 		assert.equal(vendor.calls[0].key, 'k1');
 		assert.equal(vendor.calls[0].question, '几点开门');
+		await toldAll(vendor);
 		assert.deepEqual(vendor.total(), { calls: 1, input: usage.prompt_tokens, cached: 0, output: 10 });
 	});
 });
@@ -72,5 +80,24 @@ test('anthropic reads a streamed answer and its usage', async () => {
 		assert.equal(message.stop_reason, 'end_turn');
 		assert.equal(message.usage.output_tokens, 10);
 		assert.equal(vendor.calls[0].key, 'k2');
+	});
+});
+
+test('a piece is held back until it may go', async () => {
+	let release;
+	const held = new Promise((resolve) => { release = resolve; });
+	await withVendor(() => ({ text: '早上九点', chunks: 4, held: (i) => (i === 2 ? held : null) }), async (vendor) => {
+		const seen = [];
+		for await (const chunk of await openai(vendor).chat.completions.create(ask)) {
+			const text = chunk.choices[0]?.delta.content;
+			if (text) {
+				seen.push(text);
+			}
+			if (seen.length === 2) {
+				assert.ok(vendor.calls[0].sent.length <= 2);
+				release();
+			}
+		}
+		assert.deepEqual(seen, ['早', '上', '九', '点']);
 	});
 });

@@ -132,7 +132,7 @@ export class DingTalk extends StandIn {
 
 	// So many calls a second of an app to one interface. Those refused are not counted for the month.
 	checkRate(account, name) {
-		if (!this.rate.take(`${account.client_id} ${name}`, Date.now())) {
+		if (!this.rate.take(`${account.client_id} ${name}`, this.now())) {
 			this.counts.refused++;
 			throw new Refusal('Forbidden.AccessDenied.QpsLimitForAppkeyAndApi');
 		}

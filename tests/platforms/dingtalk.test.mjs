@@ -162,7 +162,7 @@ test('several connections: each push to one of them; disconnect, ends, refused u
 	const [first, second] = [await connect(t, platform), await connect(t, platform)];
 	for (let i = 0; i < 40; i++) await acked(platform.say(APP.client_id, { text: `${i}` }).push);
 	assert.equal(first.heard.length + second.heard.length, 40);
-	assert.ok(first.heard.length > 5 && second.heard.length > 5);
+	assert.ok(first.heard.length === 20 && second.heard.length === 20);
 	const [one] = platform.stream.connections;
 	platform.stream.disconnect(one);
 	for (let i = 0; i < 10; i++) assert.equal(platform.say(APP.client_id, { text: 'x' }).push.connection.number, 2);
@@ -248,7 +248,7 @@ test('frames in pieces, as bytes, over 64 KiB; what is malformed deafens the cli
 	connection.rawBytes(Buffer.from([0x88, 0x02, 0x03, 0xe9])); // close 1001
 	await until(() => connection.closed === 1001, 'the close to be echoed');
 	await until(() => platform.stream.connections.length === 2, 'it to come again');
-	assert.ok(client.connected);
+	await until(() => client.connected, 'it to know');
 });
 
 test('clicks: the answer changes the card, for all and for the one; two seconds', async t => {
@@ -388,7 +388,8 @@ test('sends: to groups and people, by session; what HTTP 200 hides', async t => 
 });
 
 test('twenty a second, the month, and faults of single calls', async t => {
-	const platform = await begin(t, { calls: 24, uses: 2 });
+	let now = Date.now();
+	const platform = await begin(t, { calls: 24, uses: 2, now: () => now });
 	const client = await connect(t, platform);
 	platform.say(APP.client_id, { chat: GROUP, text: 'x' });
 	platform.account(APP.client_id).staff.add('zhangsan');
@@ -399,7 +400,7 @@ test('twenty a second, the month, and faults of single calls', async t => {
 	assert.deepEqual([answers.filter(one => one.status === 200).length,
 		answers.filter(one => one.body.code === 'Forbidden.AccessDenied.QpsLimitForAppkeyAndApi').length], [20, 3]);
 	assert.equal(platform.counts.calls, 20);
-	await new Promise(resolve => setTimeout(resolve, 1000));
+	now += 1000;
 	platform.fault({ path: /groupMessages/, status: 504 }).fault({ path: /groupMessages/, reset: 'after' }).fault({ path: /groupMessages/,
 		code: 'system.busy', status: 500 });
 	assert.equal((await send()).status, 504);

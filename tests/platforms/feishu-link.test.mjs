@@ -55,7 +55,7 @@ test('the client asks where, opens, pings at once, hears, acknowledges', async t
 	const [open] = platform.link.opens;
 	assert.deepEqual([open.app_id, open.code, open.headers.locale], [APP.app_id, 0, 'zh']);
 	const [connection] = platform.link.connections;
-	assert.ok(connection.pings[0] - connection.opened < 200);
+	assert.ok(connection.pings[0] - connection.opened < 60_000, 'not only after the two minutes between pings');
 	const said = say(platform, '@bot 几点开门');
 	await acked(said.push);
 	assert.equal(heard[0].message.message_id, said.message_id);
@@ -98,13 +98,14 @@ test('an event in parts is one event and one ack, which repeats the frame that c
 });
 
 test('a slow answer and a failure bring it again, a callback never', async t => {
-	const { platform } = await begin(t, { ladder: [1, 1], ackMs: 60 });
+	const { platform } = await begin(t, { ladder: Array(50).fill(1), ackMs: 60 });
 	let failures = 1;
 	let slow = 1;
+	const again = ({ delivery }) => until(() => delivery.tries.length > 1, 'the second try');
 	const { heard } = await connect(t, platform, {
 		'im.message.receive_v1': async ({ message }) => {
 			if (message.content.includes('坏') && failures-- > 0) throw new Error('no');
-			if (message.content.includes('慢') && slow-- > 0) await new Promise(done => setTimeout(done, 120));
+			if (message.content.includes('慢') && slow-- > 0) await again(platform.link.log.at(-1));
 		},
 		'card.action.trigger': () => {
 			throw new Error('no');
@@ -114,7 +115,7 @@ test('a slow answer and a failure bring it again, a callback never', async t => 
 		const { delivery } = say(platform, text);
 		await delivery.done;
 		assert.equal(delivery.acknowledged, true);
-		assert.equal(delivery.tries.length, 2, text);
+		assert.ok(delivery.tries.length > 1, text); // more where the machine is slow
 	}
 	assert.equal(platform.link.log[0].code, 500);
 	assert.equal(new Set(heard.map(one => one.event_id)).size, 2);
@@ -173,7 +174,7 @@ test('the answer of a press comes back as its toast, over the connection', async
 });
 
 test('pongs carry a configuration, as in the recording', async t => {
-	const { platform } = await begin(t, { clientConfig: CONFIG });
+	const { platform } = await begin(t, { clientConfig: { ...CONFIG, PingInterval: 60 } });
 	platform.link.pongConfig = { ...CONFIG, PingInterval: 30 };
 	const { ws } = await connect(t, platform);
 	await until(() => ws.wsConfig.getWS('pingInterval') === 30_000, 'the interval');
@@ -200,7 +201,7 @@ test('a deaf server says no pong and pushes nothing; the SDK\'s watchdog leaves 
 		one.deaf = platform.link.connections.length === 1;
 	};
 	const { states } = await connect(t, platform, {}, { wait: false, wsConfig: { pingTimeout: 1 } });
-	await until(() => states.includes('again'), 'another connection', 5000);
+	await until(() => states.includes('again'), 'another connection');
 	assert.equal(platform.link.connections.length, 2);
 	assert.equal(say(platform, 'x', { connection: platform.link.connections[0] }).push.lost, true);
 });

@@ -5,10 +5,27 @@
 // calls a fault is meant for.
 import http from 'node:http';
 import { WebSocketServer } from 'ws';
+import { awake } from '../flow/wait.mjs';
 
 export const BODY_MOST = 32 << 20;
 
 export const sleep = ms => new Promise(done => setTimeout(done, ms));
+
+// Calls fn once this process was awake for so many ms; gives back what stops it. While the machine stands still nobody can
+// answer, and nobody is late.
+export function afterAwake(ms, fn) {
+	const began = awake();
+	let timer;
+	const look = () => {
+		const left = ms - (awake() - began);
+		if (left <= 0) return void fn();
+		timer = setTimeout(look, Math.max(left, 1));
+	};
+	timer = setTimeout(look, ms);
+	return () => clearTimeout(timer);
+}
+
+export { awake };
 
 // The first fault that fits, `skip` others before it let pass; it is gone after `times`. undefined: none.
 export function takeFault(faults, fits) {
@@ -134,6 +151,7 @@ export class StandIn {
 		const leave = this.enter(call);
 		const wait = Math.max(fault.delay ?? 0, this.latencyOf(call));
 		if (wait > 0) await sleep(wait);
+		await fault.held;
 		if (fault.reset === 'before' || (fault.hang && fault.hang !== 'after')) {
 			leave();
 			return fault.hang ? undefined : request.socket.destroy();

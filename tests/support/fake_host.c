@@ -8,7 +8,7 @@
 #include "qg/clock.h"
 #include "qg/str.h"
 
-#define WAIT_MS 8000
+#define WAIT_MS 40000
 
 static _Noreturn void give_up(const char *what)
 {

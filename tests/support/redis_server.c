@@ -18,13 +18,13 @@
 #include "qg/redis.h"
 
 #define MAX_WORDS 48
-#define READY_WITHIN 10000
+#define READY_WITHIN 30000
 #define ERROR_SIZE 128
 
 struct qg_test_redis {
 	char dir[64];
 	char url[96];
-	bool always;
+	bool always, paused;
 	const char *words[MAX_WORDS];
 	pid_t pid; /* 0: not running */
 };
@@ -157,6 +157,7 @@ void qg_test_redis_kill(struct qg_test_redis *redis)
 		while (waitpid(redis->pid, NULL, 0) < 0 && errno == EINTR) {
 		}
 		redis->pid = 0;
+		redis->paused = false;
 	}
 }
 
@@ -172,11 +173,18 @@ void qg_test_redis_pause(struct qg_test_redis *redis)
 
 	kill(redis->pid, SIGSTOP);
 	waitpid(redis->pid, &status, WUNTRACED);
+	redis->paused = true;
 }
 
 void qg_test_redis_resume(struct qg_test_redis *redis)
 {
 	kill(redis->pid, SIGCONT);
+	redis->paused = false;
+}
+
+bool qg_test_redis_serves(const struct qg_test_redis *redis)
+{
+	return redis->pid > 0 && !redis->paused;
 }
 
 void qg_test_redis_do(struct qg_test_redis *redis, const char *word, ...)

@@ -26,6 +26,8 @@ void qg_test_redis_restart(struct qg_test_redis *redis);
 /* SIGSTOP and SIGCONT. */
 void qg_test_redis_pause(struct qg_test_redis *redis);
 void qg_test_redis_resume(struct qg_test_redis *redis);
+/* Neither killed nor paused. */
+bool qg_test_redis_serves(const struct qg_test_redis *redis);
 /* One command, waited for; the words end with NULL. Ends the test on no answer or an error
  * reply. */
 void qg_test_redis_do(struct qg_test_redis *redis, const char *word, ...) __attribute__((sentinel));

@@ -15,10 +15,14 @@ extern struct qg_loop *loop;
 
 /* Runs the loop until it holds; ends the test after some seconds without. */
 void wait_until(bool (*holds)(void *arg), void *arg);
-/* Runs it for so long by the real clock. */
+/* Runs it for so long: time in which it could not run, or in which Redis owed an answer, does not count. */
 void run_ms(uint64_t milliseconds);
-/* Both clocks stand still from now on, and may be moved. */
+/* From now on both clocks go by the time that counts for run_ms(): leases and patiences of a test do not end because its
+ * machine was busy elsewhere. owed: whether Redis, which could, has something to answer. */
+void clock_count(bool (*owed)(void));
+/* Both clocks stand still from now on. */
 void clock_stop(void);
+/* Whether they stand or go. */
 void clock_move(int64_t wall_ms, uint64_t mono_ms);
 
 /* The answer to a command whose second word is a key, written without the partition's prefix; the words end with NULL.

@@ -64,7 +64,7 @@ void world_open(struct world *world, const char *options, bool with_redis)
 {
 	*world = (struct world){.loop = qg_loop_create(1), .first = true};
 	ck_assert_ptr_nonnull(world->loop);
-	world->server = with_redis ? qg_test_redis_start(false) : NULL;
+	world->server = with_redis ? qg_test_redis_start(true) : NULL;
 	open_rest(world, with_redis ? qg_test_redis_url(world->server) : NULL, options);
 }
 

@@ -15,7 +15,7 @@ struct hook_world owner, other;
 
 static void start_redis(void)
 {
-	polled_redis = qg_test_redis_start(false);
+	polled_redis = qg_test_redis_start(true);
 }
 
 static void stop_redis(void)

@@ -4,6 +4,7 @@
 // it says is a complaint.
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
+import { afterAwake, awake } from '../standin.mjs';
 import { OldRefusal, readAt, readWebhook } from './rules.mjs';
 
 const ANSWER = 2500;
@@ -24,17 +25,21 @@ export class CallbackSide {
 	}
 
 	request(url, body, headers, timeout = ANSWER) {
-		const began = Date.now();
+		const at = Date.now();
+		const began = awake();
 		return new Promise(resolve => {
-			const done = more => resolve({ at: began, ms: Date.now() - began, ...more });
-			const options = { method: 'POST', agent: this.agent, timeout, headers: { ...headers, 'content-length': Buffer.byteLength(body) } };
+			const done = more => {
+				stop();
+				resolve({ at, ms: awake() - began, ...more });
+			};
+			const options = { method: 'POST', agent: this.agent, headers: { ...headers, 'content-length': Buffer.byteLength(body) } };
 			const request = http.request(url, options, response => {
 				const chunks = [];
 				response.on('data', chunk => chunks.push(chunk));
 				response.on('end', () => done({ status: response.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
 				response.on('error', error => done({ error: error.message }));
 			});
-			request.on('timeout', () => request.destroy(new Error('timeout')));
+			const stop = afterAwake(timeout, () => request.destroy(new Error('timeout')));
 			request.on('error', error => done({ error: error.message }));
 			request.end(body);
 		});

@@ -2,6 +2,7 @@
 //
 // A card spins until a streaming call finalizes it, fails it, or its flowStatus is set to 3 or 5. A guid that comes again
 // changes nothing. Two calls of one card at a time, or one after its end, are complaints: the platform shows any of them.
+import { afterAwake } from '../standin.mjs';
 import { TOPIC_CARD, click, directChat, hex } from './bodies.mjs';
 import { CARD_SHOWN_MOST, CARD_STREAM_MOST, Refusal, checkParams, demand, isMap } from './rules.mjs';
 
@@ -207,10 +208,10 @@ export class Cards {
 		const push = this.platform.stream.push(card.account.client_id, 'CALLBACK', TOPIC_CARD, body);
 		entry.push = push;
 		if (!push) return;
-		let timer;
-		const over = new Promise(resolve => (timer = setTimeout(resolve, ms)));
+		let stop;
+		const over = new Promise(resolve => (stop = afterAwake(ms, resolve)));
 		await Promise.race([push.acked, over]);
-		clearTimeout(timer);
+		stop();
 		if (push.ack) entry.response = push.data?.response;
 	}
 }

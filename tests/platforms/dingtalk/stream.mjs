@@ -1,11 +1,12 @@
 // stream.mjs - Stream mode: tickets, connections, what is pushed over them, and the acks that come back.
 //
-// A client id may have several connections; each push goes to one of them, at random. Acks are held to the documents: the
+// A client id may have several connections; each push goes to one of them, in turn (the platform's choice is nobody's to
+// foresee; here each gets its share). Acks are held to the documents: the
 // shape, the id of a push of that connection, data that is JSON in a string, the deadline. What is wrong is a complaint;
 // what comes late, or never, is kept beside its push.
 import { TOPIC_CARD, TOPIC_ROBOT, frame, hex } from './bodies.mjs';
 import { Refusal, demand, isMap } from './rules.mjs';
-import { Wires } from '../standin.mjs';
+import { Wires, awake } from '../standin.mjs';
 
 const TICKET = 90_000;
 const FRAME_MOST = 256 * 1024;
@@ -59,6 +60,7 @@ export class StreamSide extends Wires {
 		this.pushes = new Map(); // messageId -> {at, connection, topic, frame, ack, ms}
 		this.log = []; // the same, in order
 		this.upgrades = []; // {at, target, status}
+		this.turn = 0;
 	}
 
 
@@ -118,7 +120,7 @@ export class StreamSide extends Wires {
 
 	pick(client_id, topic) {
 		const all = this.connectionsOf(client_id).filter(one => topic === undefined || one.subscriptions.some(sub => sub.topic === topic));
-		return all[Math.floor(Math.random() * all.length)] ?? null;
+		return all[this.turn++ % all.length] ?? null;
 	}
 
 	// ---- pushing ----
@@ -132,7 +134,7 @@ export class StreamSide extends Wires {
 	}
 
 	pushFrame(connection, one) {
-		const push = { at: Date.now(),
+		const push = { at: Date.now(), since: awake(),
 			messageId: one.headers?.messageId, connection, type: one.type, topic: one.headers?.topic, frame: one, ack: null };
 		push.acked = new Promise(resolve => (push.resolve = resolve));
 		this.pushes.set(push.messageId, push);
@@ -143,13 +145,14 @@ export class StreamSide extends Wires {
 		return push;
 	}
 
-	// A robot message; again with a new messageId while it is not acknowledged, where the platform is asked to.
+	// A robot message; again with a new messageId while it is not acknowledged, where the platform is asked to; whether
+	// somebody is there at that time or not, once it was somebody's.
 	deliver(client_id, body, tries = 0) {
 		const push = this.push(client_id, 'CALLBACK', TOPIC_ROBOT, body);
 		const again = this.platform.options.redeliver[tries];
-		if (push && again !== undefined) {
+		if ((push || tries > 0) && again !== undefined) {
 			this.later(again, () => {
-				if (!push.ack) this.deliver(client_id, body, tries + 1);
+				if (!push?.ack) this.deliver(client_id, body, tries + 1);
 			});
 		}
 		return push;
@@ -170,7 +173,7 @@ export class StreamSide extends Wires {
 	missing(ms = DEADLINE) {
 		const answered = push => push.type !== 'SYSTEM' || push.topic === 'ping';
 		return this.log.filter(
-			push => !push.ack && !push.lost && answered(push) && Date.now() - push.at > ms && !(push.connection.closedAt && push.connection.closedAt - push.at < ms),
+			push => !push.ack && !push.lost && answered(push) && awake() - push.since > ms && !(push.connection.closedAt && push.connection.closedAt - push.at < ms),
 		);
 	}
 
@@ -196,7 +199,7 @@ export class StreamSide extends Wires {
 		if (!push) return complain('of nothing that was pushed');
 		if (push.connection !== connection) return complain('over another connection');
 		if (push.ack) return complain('twice');
-		Object.assign(push, { ack, ms: Date.now() - push.at });
+		Object.assign(push, { ack, ms: awake() - push.since });
 		if (!this.platform.options.record) this.pushes.delete(push.messageId);
 		this.judge(push, code, text, complain);
 		push.resolve(push);

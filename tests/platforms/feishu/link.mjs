@@ -255,8 +255,9 @@ export class LinkSide extends Wires {
 			!(push.connection.frozen || push.connection.deaf) && !(push.connection.closedAt && push.connection.closedAt - push.at < ms));
 	}
 
-	late() {
-		return this.log.filter(push => push.ack && push.ms > this.platform.options.ackMs);
+	// more: ms that are not the client's.
+	late(more = 0) {
+		return this.log.filter(push => push.ack && push.ms > this.platform.options.ackMs + more);
 	}
 
 	// ---- what comes back ----

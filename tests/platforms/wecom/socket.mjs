@@ -4,7 +4,7 @@
 // flight, a stream dies of six quiet minutes or of its tenth, a second subscribe takes the bot from the first.
 import * as bodies from './bodies.mjs';
 import { MEDIA, Refusal, checkCard, checkMarkdown, checkStream, wordsOf } from './rules.mjs';
-import { Wires, takeFault } from '../standin.mjs';
+import { Wires, awake, takeFault } from '../standin.mjs';
 
 const STREAM_QUIET = 6 * 60_000;
 const STREAM_LIFE = 10 * 60_000;
@@ -12,6 +12,9 @@ const ANSWER = 24 * 3600_000;
 const EVENT_ANSWER = 5_000;
 const RACE = 5_000; // a client gives an answer up after that long
 const FRAME_MOST = 1 << 20;
+
+// For how long this process was not awake, up to now.
+const asleep = () => performance.now() - awake();
 
 // One connection of a client.
 class Connection {
@@ -36,7 +39,7 @@ class Connection {
 	// A callback of the platform: its req_id.
 	call(cmd, body, request) {
 		const req_id = bodies.id();
-		this.requests.set(req_id, { ...request, at: this.side.platform.now() });
+		this.requests.set(req_id, { ...request, at: this.side.platform.now(), asleep: asleep() });
 		this.send({ cmd, headers: { req_id }, body });
 		return req_id;
 	}
@@ -209,7 +212,9 @@ export class SocketSide extends Wires {
 	requestOf(connection, frame, kind, life) {
 		const { req_id } = frame.headers;
 		const request = connection.requests.get(req_id);
-		if (!request || request.kind !== kind || this.platform.now() - request.at > life) throw new Refusal(846605);
+		// while all stood still nobody could answer
+		const late = request && this.platform.now() - request.at - (asleep() - (request.asleep ?? 0)) > life;
+		if (!request || request.kind !== kind || late) throw new Refusal(846605);
 		const since = connection.flying.get(req_id);
 		if (since !== undefined && Date.now() - since < RACE) {
 			this.platform.raced++;

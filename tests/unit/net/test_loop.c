@@ -13,7 +13,7 @@
 
 #include "qg/clock.h"
 
-#define GUARD 5000
+#define GUARD 30000
 
 static struct qg_loop *loop;
 static struct qg_timer *guard;
@@ -398,6 +398,35 @@ START_TEST(a_busy_turn_shows_in_hook_and_lag)
 }
 END_TEST
 
+static unsigned turns, seen[2], seen_count;
+
+static void count_turn(void *arg, uint64_t busy_us)
+{
+	turns++;
+}
+
+static void do_nothing(void *arg, unsigned thread_index)
+{
+}
+
+static void be_busy_once(void *arg)
+{
+	seen[seen_count++] = turns;
+	be_busy(NULL);
+}
+
+START_TEST(what_comes_back_slowly_does_not_come_all_in_one_turn)
+{
+	busy_left = 2;
+	qg_loop_on_turn(loop, count_turn, NULL);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_ptr_nonnull(qg_loop_work(loop, do_nothing, be_busy_once, NULL));
+	}
+	qg_loop_run(loop);
+	ck_assert_uint_gt(seen[1], seen[0]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("loop");
@@ -417,6 +446,7 @@ int main(void)
 	tcase_add_test(tcase, the_queue_of_work_has_an_end);
 	tcase_add_test(tcase, destroy_waits_for_what_runs_and_calls_nobody);
 	tcase_add_test(tcase, a_busy_turn_shows_in_hook_and_lag);
+	tcase_add_test(tcase, what_comes_back_slowly_does_not_come_all_in_one_turn);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

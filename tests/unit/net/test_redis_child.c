@@ -18,7 +18,7 @@
 #include "qg/redis.h"
 #include "redis_server.h"
 
-#define GUARD 15000
+#define GUARD 40000
 
 /* What one child object told. */
 struct told {
@@ -176,6 +176,20 @@ static void teardown(void)
 	qg_test_remove_tree(dir);
 }
 
+/* It ended because it was asked to: a signal comes only to one that did not in its time. */
+static void expect_no_signal(void)
+{
+	char path[400], text[65536];
+
+	snprintf(path, sizeof(path), "%s/redis/redis.log", dir);
+	FILE *log = fopen(path, "r");
+	ck_assert_ptr_nonnull(log);
+	text[fread(text, 1, sizeof(text) - 1, log)] = '\0';
+	fclose(log);
+	ck_assert_msg(strstr(text, "User requested shutdown") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "SIGTERM") == NULL, "%s", text);
+}
+
 START_TEST(test_ready_and_ended)
 {
 	uint64_t began = qg_clock_mono();
@@ -184,7 +198,7 @@ START_TEST(test_ready_and_ended)
 	struct stat info;
 	char path[400];
 
-	ck_assert_uint_lt(took, 1000);
+	ck_assert_uint_lt(took, 10000);
 	ck_assert_str_eq(first.words, "ready");
 	ck_assert(qg_redis_child_is_ours(child));
 	snprintf(path, sizeof(path), "%s/redis", dir);
@@ -192,9 +206,8 @@ START_TEST(test_ready_and_ended)
 	ck_assert_uint_eq(info.st_mode & 0777, 0700);
 	int pid_fd = pidfd_open(server_pid(child), 0);
 	ck_assert_int_ge(pid_fd, 0);
-	began = qg_clock_mono();
 	qg_redis_child_destroy(child);
-	ck_assert_uint_lt(qg_clock_mono() - began, 1400);
+	expect_no_signal();
 	struct pollfd entry = {.fd = pid_fd, .events = POLLIN};
 	ck_assert_int_eq(poll(&entry, 1, 0), 1);
 	close(pid_fd);
@@ -445,7 +458,7 @@ int main(void)
 	TCase *tests = tcase_create("redis_child");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_set_timeout(tests, 30);
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, test_ready_and_ended);
 	tcase_add_test(tests, test_killed_server_comes_back_with_all);
 	tcase_add_test(tests, test_second_uses_the_first_and_follows_it);

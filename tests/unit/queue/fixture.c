@@ -9,7 +9,7 @@
 #include "qg/clock.h"
 #include "qg/str.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 40000 };
 
 struct qg_redis *redis;
 struct qg_queue *ann, *ben;

@@ -9,12 +9,9 @@
 
 #include "qg/clock.h"
 #include "qg/str.h"
-#include "redis_server.h"
+#include "redis_world.h"
 
-enum { PATIENCE_MS = 15000, TICK_MS = 2 };
-
-static struct qg_test_redis *server;
-static struct qg_loop *loop;
+enum { PATIENCE_MS = 15000 };
 
 struct process {
 	struct qg_redis *redis;
@@ -80,23 +77,18 @@ struct waiting {
 	uint64_t since, most;
 };
 
-static void look(void *arg)
+static bool is_over(void *arg)
 {
 	const struct waiting *waiting = arg;
 	uint64_t passed = qg_clock_mono() - waiting->since;
-	if (waiting->holds(waiting->arg) || passed >= waiting->most) {
-		qg_loop_stop(loop);
-	}
+	return waiting->holds(waiting->arg) || passed >= waiting->most;
 }
 
 /* Whether it came about within that time. */
 static bool comes(bool (*holds)(void *arg), void *arg, uint64_t most)
 {
 	struct waiting waiting = {holds, arg, qg_clock_mono(), most};
-	struct qg_timer *timer = qg_timer_create(loop, look, &waiting);
-	qg_timer_repeat(timer, TICK_MS);
-	qg_loop_run(loop);
-	qg_timer_destroy(timer);
+	wait_until(is_over, &waiting);
 	return holds(arg);
 }
 
@@ -115,10 +107,22 @@ static bool never(void *arg)
 	return false;
 }
 
+static bool owes(const struct process *process)
+{
+	return process->redis != NULL &&
+	       (!qg_redis_is_up(process->redis) || qg_redis_outstanding(process->redis) > 0);
+}
+
+static bool is_owed(void)
+{
+	return qg_test_redis_serves(server) && (owes(&ann) || owes(&ben));
+}
+
 static void setup(void)
 {
 	server = qg_test_redis_start(true);
 	loop = qg_loop_create(1);
+	clock_count(is_owed);
 }
 
 static void teardown(void)

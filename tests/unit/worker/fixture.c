@@ -12,6 +12,7 @@
 enum { CONFIGS = 8, CONFIG_BOTS = 4, LOOKS = 3, QUEUES = 8 };
 
 const char *dead_process;
+bool redis_keeps_all;
 struct node ann, ben;
 
 static struct node feeder;
@@ -26,6 +27,17 @@ bool qg_process_is_dead(const struct qg_core *core, const char *process)
 }
 
 /* ---- waiting ---- */
+
+static bool owes(const struct node *node)
+{
+	return node->core.redis != NULL &&
+	       (!node->core.redis_up || qg_redis_outstanding(node->core.redis) > 0);
+}
+
+static bool is_owed(void)
+{
+	return qg_test_redis_serves(server) && (owes(&ann) || owes(&ben));
+}
 
 void run_looks(void)
 {
@@ -160,8 +172,9 @@ static bool is_up(void *arg)
 static void setup(void)
 {
 	struct qg_bot_config bot = a_bot(BOT, "1");
-	server = qg_test_redis_start(false);
+	server = qg_test_redis_start(redis_keeps_all);
 	loop = qg_loop_create(2);
+	clock_count(is_owed);
 	config_bots(&bot, NULL);
 	connect_node(&feeder, "feeder");
 	wait_until(is_up, &feeder);

@@ -12,6 +12,8 @@
 
 /* Its file lock is free, for whoever asks. */
 extern const char *dead_process;
+/* Each write is on disk before its answer: for suites that kill Redis and go on. Set before fixture_run(). */
+extern bool redis_keeps_all;
 
 /* A process: its own connection and name; without a worker it only feeds. */
 struct node {

@@ -442,6 +442,7 @@ END_TEST
 
 int main(void)
 {
+	redis_keeps_all = true;
 	Suite *suite = suite_create("desk");
 	TCase *tcase = tcase_create("desk");
 	fixture_add_slow(tcase);

@@ -305,6 +305,32 @@ START_TEST(snapshots_wait_for_earlier_answers_where_one_gateway_shows_them)
 }
 END_TEST
 
+/* The mark of a snapshot behind an earlier answer would stay until that landed. */
+START_TEST(an_answer_that_is_whole_at_once_needs_no_snapshot)
+{
+	static struct qg_adapter platform = {.name = "told"};
+	struct qg_bot_config shop = a_bot(BOT, "1");
+	told_adapter = &platform;
+	shop.platform = "told";
+	config_bots(&shop, NULL);
+	node_start(&ann, "ann");
+	store(BOT, "c1", "m1", "hi");
+	wait_turns(1);
+	turn_answer(0, "ok");
+	wait_replies("c1", 1);
+	store(BOT, "c1", "m2", "hi");
+	wait_turns(2);
+	turn_draft(1, "one");
+	turn_draft(1, "one two");
+	turn_answer(1, "one two three");
+	wait_replies("c1", 2);
+	ck_assert_int_eq(ask_int("EXISTS", "late:" BOT ":c1", NULL), 0);
+	struct qg_reply *reply = reply_at("c1", "1");
+	ck_assert_int_gt(reply->first_at, 0);
+	qg_reply_destroy(reply);
+}
+END_TEST
+
 START_TEST(no_snapshot_is_stored_where_none_is_shown)
 {
 	struct qg_bot_config shop = a_bot(BOT, "1");
@@ -380,6 +406,7 @@ END_TEST
 
 int main(void)
 {
+	redis_keeps_all = true;
 	Suite *suite = suite_create("job");
 	TCase *tcase = tcase_create("job");
 	fixture_add(tcase);
@@ -395,6 +422,7 @@ int main(void)
 	tcase_add_test(tcase, drafts_grow_over_snapshots_and_tries);
 	tcase_add_loop_test(
 		tcase, snapshots_wait_for_earlier_answers_where_one_gateway_shows_them, 0, 2);
+	tcase_add_test(tcase, an_answer_that_is_whole_at_once_needs_no_snapshot);
 	tcase_add_test(tcase, no_snapshot_is_stored_where_none_is_shown);
 	tcase_add_test(tcase, an_unknown_bot_is_left_to_others);
 	tcase_add_test(tcase, a_role_that_fails_gives_nothing_away);
