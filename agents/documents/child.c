@@ -15,26 +15,39 @@
 
 #define PATIENCE 10 /* of nice(2) */
 
-static const struct {
+static const struct reader {
 	const char *word;
 	enum qg_status (*read)(const char *data, size_t size, struct document_out *out);
+	bool zipped;
 } readers[] = {
-	{"text", document_read_text},
-	{"html", document_read_html},
-	{"docx", document_read_docx},
-	{"xlsx", document_read_xlsx},
-	{"pptx", document_read_pptx},
+	{"text", document_read_text, false},
+	{"html", document_read_html, false},
+	{"docx", document_read_docx, true},
+	{"xlsx", document_read_xlsx, true},
+	{"pptx", document_read_pptx, true},
 };
+
+static const struct reader *find_reader(const char *word)
+{
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		if (strcmp(readers[i].word, word) == 0) {
+			return &readers[i];
+		}
+	}
+	return NULL;
+}
+
+bool document_is_zipped(const char *word)
+{
+	const struct reader *reader = find_reader(word);
+	return reader != NULL && reader->zipped;
+}
 
 enum qg_status document_read_as(
 	const char *word, const char *data, size_t size, struct document_out *out)
 {
-	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-		if (strcmp(readers[i].word, word) == 0) {
-			return readers[i].read(data, size, out);
-		}
-	}
-	return QG_UNSUPPORTED;
+	const struct reader *reader = find_reader(word);
+	return reader != NULL ? reader->read(data, size, out) : QG_UNSUPPORTED;
 }
 
 /* Rows of a table stay rows (-layout): prices beside their names. */
@@ -67,6 +80,13 @@ static bool write_all(const char *data, size_t size)
 	return true;
 }
 
+/* Opens what lies in files of the system's, before the doors close. */
+static bool prepare(const char *word)
+{
+	document_text_prepare();
+	return !document_is_zipped(word) || document_zip_prepare();
+}
+
 static enum qg_status read_input(const char *word)
 {
 	struct stat about;
@@ -82,7 +102,9 @@ static enum qg_status read_input(const char *word)
 	if (data == MAP_FAILED) {
 		return QG_NO_MEMORY;
 	}
-	document_text_prepare();
+	if (!prepare(word)) {
+		return QG_UNSUPPORTED;
+	}
 	if (!document_confine(NULL)) {
 		return QG_FAILED;
 	}

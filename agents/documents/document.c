@@ -98,12 +98,24 @@ static bool is_pdf(const struct qg_document *document)
 
 /* ---- the answer ---- */
 
-static void say_missing(void)
+/* Once for each. */
+static void say_missing(bool *said, const char *words)
 {
-	static bool said;
-	if (!said) {
-		said = true;
-		qg_log_warn(NULL, "PDFs are not read: pdftotext (poppler-utils) is not installed");
+	if (!*said) {
+		*said = true;
+		qg_log_warn(NULL, "%s", words);
+	}
+}
+
+/* What this kind cannot be read without. */
+static void say_what_misses(const struct qg_document *document)
+{
+	static bool said_pdf, said_zip;
+	if (is_pdf(document)) {
+		say_missing(
+			&said_pdf, "PDFs are not read: pdftotext (poppler-utils) is not installed");
+	} else if (document_is_zipped(document->word)) {
+		say_missing(&said_zip, "docx, xlsx and pptx are not read: libarchive is not there");
 	}
 }
 
@@ -139,8 +151,8 @@ static enum qg_status judge(struct qg_document *document)
 		return document->status;
 	}
 	enum qg_status status = document->more ? QG_OK : exit_status(document);
-	if (status == QG_UNSUPPORTED && is_pdf(document)) {
-		say_missing();
+	if (status == QG_UNSUPPORTED) {
+		say_what_misses(document);
 	}
 	return status;
 }

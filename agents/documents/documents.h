@@ -106,8 +106,11 @@ struct document_zip {
 	size_t size;
 	uint64_t left; /* inflated bytes that may still be read */
 };
+/* Opens libarchive, before the doors close; false: it is not installed. Also done by who comes first. */
+bool document_zip_prepare(void);
 void document_zip_init(struct document_zip *zip, const char *data, size_t size);
-/* Parses the part of that name. QG_NOT_FOUND: no such part; QG_INVALID: damaged or locked; QG_TOO_LARGE. */
+/* Parses the part of that name. QG_NOT_FOUND: no such part; QG_INVALID: damaged or locked; QG_TOO_LARGE;
+ * QG_UNSUPPORTED: there is no libarchive. */
 QG_MUST_CHECK enum qg_status document_zip_xml(struct document_zip *zip, const char *name,
 	const struct document_xml_host *host, void *arg);
 
@@ -167,6 +170,8 @@ QG_MUST_CHECK bool document_confine(const char *program);
 /* The reader of that word over bytes; not for "pdf". */
 enum qg_status document_read_as(
 	const char *word, const char *data, size_t size, struct document_out *out);
+/* Whether what the word says is a zip of parts. */
+bool document_is_zipped(const char *word);
 
 /* ---- spawn.c ---- */
 

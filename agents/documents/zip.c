@@ -1,14 +1,68 @@
 /* zip.c - the parts of a zipped document, each parsed as it inflates: nothing is kept, so a bomb only costs time.
  *
  * Each part is looked for from the archive's beginning: its directory stands in memory, parts are few, and no state is
- * kept between two. */
+ * kept between two.
+ *
+ * libarchive is opened by who reads a zip, and is no library of the program's: with it come libxml2, ICU and the C++
+ * runtime, two megabytes in every process, and only children read documents. */
 #include "documents.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dlfcn.h>
 #include <string.h>
 
+#define LIBRARY "libarchive.so.13" /* of all versions 3 */
+#if ARCHIVE_VERSION_NUMBER < 3000000 || ARCHIVE_VERSION_NUMBER >= 4000000
+#error "libarchive has another name than libarchive.so.13"
+#endif
+
 enum { PIECE = 64 * 1024 };
+
+#define CALLS(X)                                                                                   \
+	X(archive_read_new)                                                                        \
+	X(archive_read_support_format_zip_seekable)                                                \
+	X(archive_read_open_memory)                                                                \
+	X(archive_read_next_header)                                                                \
+	X(archive_read_data)                                                                       \
+	X(archive_read_free)                                                                       \
+	X(archive_entry_pathname)                                                                  \
+	X(archive_entry_is_encrypted)
+
+static struct {
+	bool there;
+#define X(name) __typeof__(name) *name;
+	CALLS(X)
+#undef X
+} library;
+
+static bool find_calls(void *handle)
+{
+	const struct {
+		const char *name;
+		void **place;
+	} calls[] = {
+#define X(name) {#name, (void **)&library.name},
+		CALLS(X)
+#undef X
+	};
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		*calls[i].place = dlsym(handle, calls[i].name);
+		if (*calls[i].place == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool document_zip_prepare(void)
+{
+	if (!library.there) {
+		void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+		library.there = handle != NULL && find_calls(handle);
+	}
+	return library.there;
+}
 
 void document_zip_init(struct document_zip *zip, const char *data, size_t size)
 {
@@ -17,13 +71,13 @@ void document_zip_init(struct document_zip *zip, const char *data, size_t size)
 
 static struct archive *open_archive(const struct document_zip *zip)
 {
-	struct archive *archive = archive_read_new();
+	struct archive *archive = library.archive_read_new();
 	if (archive == NULL) {
 		return NULL;
 	}
-	if (archive_read_support_format_zip_seekable(archive) != ARCHIVE_OK ||
-		archive_read_open_memory(archive, zip->data, zip->size) != ARCHIVE_OK) {
-		archive_read_free(archive);
+	if (library.archive_read_support_format_zip_seekable(archive) != ARCHIVE_OK ||
+		library.archive_read_open_memory(archive, zip->data, zip->size) != ARCHIVE_OK) {
+		library.archive_read_free(archive);
 		return NULL;
 	}
 	return archive;
@@ -34,16 +88,16 @@ static enum qg_status find(struct archive *archive, const char *name)
 {
 	struct archive_entry *entry;
 	for (unsigned i = 0; i < DOCUMENT_ENTRIES_MOST; i++) {
-		int result = archive_read_next_header(archive, &entry);
+		int result = library.archive_read_next_header(archive, &entry);
 		if (result == ARCHIVE_EOF) {
 			return QG_NOT_FOUND;
 		}
 		if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
 			return QG_INVALID;
 		}
-		const char *path = archive_entry_pathname(entry);
+		const char *path = library.archive_entry_pathname(entry);
 		if (path != NULL && strcmp(path, name) == 0) {
-			return archive_entry_is_encrypted(entry) ? QG_INVALID : QG_OK;
+			return library.archive_entry_is_encrypted(entry) ? QG_INVALID : QG_OK;
 		}
 	}
 	return QG_TOO_LARGE;
@@ -55,7 +109,7 @@ static enum qg_status inflate(
 	char piece[PIECE];
 	uint64_t left = DOCUMENT_ENTRY_MOST;
 	for (;;) {
-		la_ssize_t got = archive_read_data(archive, piece, sizeof(piece));
+		la_ssize_t got = library.archive_read_data(archive, piece, sizeof(piece));
 		if (got < 0) {
 			return QG_INVALID;
 		}
@@ -74,6 +128,9 @@ static enum qg_status inflate(
 enum qg_status document_zip_xml(
 	struct document_zip *zip, const char *name, const struct document_xml_host *host, void *arg)
 {
+	if (!document_zip_prepare()) {
+		return QG_UNSUPPORTED;
+	}
 	struct document_xml *xml = document_xml_create(host, arg);
 	struct archive *archive = open_archive(zip);
 	enum qg_status status = QG_NO_MEMORY;
@@ -84,7 +141,7 @@ enum qg_status document_zip_xml(
 		status =
 			QG_INVALID; /* no zip, or there is no memory for it, which comes to the same */
 	}
-	archive_read_free(archive);
+	library.archive_read_free(archive);
 	document_xml_destroy(xml);
 	return status;
 }
