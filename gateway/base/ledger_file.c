@@ -98,7 +98,8 @@ static bool set_up(struct qg_ledger_file *file, char *error)
 	}
 	enum qg_status status = qg_ledger_table_make(file->db, "", "calls");
 	if (status == QG_OK) {
-		status = qg_db_run(file->db, "PRAGMA user_version = 1");
+		/* A writer needs few pages; SQLite would keep two megabytes of them. */
+		status = qg_db_run(file->db, "PRAGMA user_version = 1; PRAGMA cache_size = -256");
 	}
 	file->put = status == QG_OK ? qg_ledger_table_put(file->db, "calls") : NULL;
 	if (file->put == NULL) {
