@@ -21,6 +21,7 @@
 #define WORDS_SIZE 512
 #define MAX_SUGGESTED 4096
 #define REST_MS (10 * 60 * 1000)
+#define ROWS 256
 #define REST_MOST 16 /* handbooks let go in one turn of the loop */
 
 struct opening { /* one qg_role_open() */
@@ -40,8 +41,17 @@ struct waiter { /* one who asked for it */
 	void *arg;
 };
 
-/* Of the loop's thread. */
-static struct qg_list roles = {&roles, &roles}, openings = {&openings, &openings};
+/* Of the loop's thread; a thousand bots look for theirs at once, by their fingerprints. */
+static struct qg_list roles[ROWS], openings[ROWS];
+
+static struct qg_list *row_of(struct qg_list *rows, const char *fingerprint)
+{
+	struct qg_list *row = &rows[qg_crc16(fingerprint, strlen(fingerprint)) % ROWS];
+	if (row->next == NULL) {
+		qg_list_init(row);
+	}
+	return row;
+}
 
 static void destroy(struct qg_role *role)
 {
@@ -75,15 +85,27 @@ void qg_role_release(struct qg_role *role)
 	}
 }
 
+static unsigned rest_row(const struct qg_list *row, uint64_t since, unsigned most)
+{
+	unsigned rested = 0;
+	if (row->next == NULL) {
+		return 0;
+	}
+	QG_LIST_FOR_EACH (item, row) {
+		rested += qg_search_rest(QG_CONTAINER(item, struct qg_role, link)->search, since);
+		if (rested == most) {
+			break;
+		}
+	}
+	return rested;
+}
+
 void qg_roles_rest(void)
 {
 	uint64_t now = qg_clock_mono(), since = now > REST_MS ? now - REST_MS : 0;
 	unsigned rested = 0;
-	QG_LIST_FOR_EACH (item, &roles) {
-		rested += qg_search_rest(QG_CONTAINER(item, struct qg_role, link)->search, since);
-		if (rested == REST_MOST) {
-			break;
-		}
+	for (size_t i = 0; i < ROWS && rested < REST_MOST; i++) {
+		rested += rest_row(&roles[i], since, REST_MOST - rested);
 	}
 }
 
@@ -201,15 +223,11 @@ static bool make_prompt(struct qg_role *role)
 	QG_AUTO(qg_str_free)
 	char *prompt = qg_vars_fill(written != NULL ? written : "", role->values);
 	QG_AUTO(qg_str_free)
-	char *system =
-		prompt != NULL ? qg_prompt_system(prompt, qg_search_digest(role->search)) : NULL;
+	char *system = prompt != NULL ? qg_prompt_system(prompt, qg_search_digest(role->search),
+						&role->system_tokens)
+				      : NULL;
 	role->system = qg_shared_take(system);
-	if (role->system == NULL) {
-		return false;
-	}
-	qg_tokens_add(&role->system_tokens, role->system, strlen(role->system));
-	role->system_tokens.rest += 100 * QG_TOKENS_PER_MESSAGE;
-	return true;
+	return role->system != NULL;
 }
 
 static struct qg_role *make_role(
@@ -297,7 +315,7 @@ static void enter(struct opening *opening)
 	role->fingerprint = opening->fingerprint; /* moved */
 	role->data_dir = opening->data_dir;
 	opening->fingerprint = opening->data_dir = NULL;
-	qg_list_add(&roles, &role->link);
+	qg_list_add(row_of(roles, role->fingerprint), &role->link);
 }
 
 /* Back on the loop. From here on nobody joins: who asks later finds the role itself. */
@@ -327,7 +345,7 @@ static bool is_of(const char *fingerprint, const char *data_dir, const struct qg
 
 static struct opening *find_opening(const struct qg_bot_config *bot, const char *data_dir)
 {
-	QG_LIST_FOR_EACH (item, &openings) {
+	QG_LIST_FOR_EACH (item, row_of(openings, bot->fingerprint)) {
 		struct opening *opening = QG_CONTAINER(item, struct opening, link);
 		if (is_of(opening->fingerprint, opening->data_dir, bot, data_dir)) {
 			return opening;
@@ -338,7 +356,7 @@ static struct opening *find_opening(const struct qg_bot_config *bot, const char 
 
 static struct qg_role *find_role(const struct qg_bot_config *bot, const char *data_dir)
 {
-	QG_LIST_FOR_EACH (item, &roles) {
+	QG_LIST_FOR_EACH (item, row_of(roles, bot->fingerprint)) {
 		struct qg_role *role = QG_CONTAINER(item, struct qg_role, link);
 		if (is_of(role->fingerprint, role->data_dir, bot, data_dir)) {
 			return role;
@@ -414,7 +432,7 @@ enum qg_status qg_role_open(struct qg_loop *loop, const struct qg_bot_config *bo
 		return QG_BUSY;
 	}
 	if (!joins) {
-		qg_list_add(&openings, &opening->link);
+		qg_list_add(row_of(openings, opening->fingerprint), &opening->link);
 	}
 	return QG_OK;
 }

@@ -24,15 +24,16 @@ struct qg_role {
 	json_t *words;
 	struct qg_faq *faq;
 	struct qg_search *search;
-	char *system; /* how a prompt begins: the same bytes for every turn; shared */
+	char *system; /* how a prompt begins, as a JSON string: the same bytes for every turn; shared */
 	struct qg_token_count system_tokens;
 };
 
 /* "a、b、c" of the suggestions, as sentences show them. Yours to free. */
 char *qg_role_suggested(const struct qg_role *role);
 
-/* prompt.c: the part that is the same for all turns of a role. Yours to free; NULL for no
- * memory. */
-char *qg_prompt_system(const char *template_prompt, const char *digest);
+/* prompt.c: the part that is the same for all turns of a role, as a JSON string, and its estimated tokens. Yours to free;
+ * NULL for no memory. */
+char *qg_prompt_system(
+	const char *template_prompt, const char *digest, struct qg_token_count *tokens_out);
 
 #endif

@@ -361,12 +361,12 @@ static void redis_gone(struct app *app)
 static void stop(struct app *app)
 {
 	struct qg_core *core = &app->core;
+	qg_app_reload_destroy(app->reload);  /* no other config comes any more */
 	qg_app_redis_disconnect(app->redis); /* outstanding callbacks find their owners */
 	redis_gone(app);
 	if (core->loop) {
 		qg_loop_finish_work(core->loop); /* what the pool does for them too */
 	}
-	qg_app_reload_destroy(app->reload);
 	qg_app_pressure_destroy(app->pressure);
 	qg_app_doors_destroy(app->doors);
 	qg_ops_destroy(app->ops);

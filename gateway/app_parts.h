@@ -38,11 +38,11 @@ void qg_app_redis_destroy(struct qg_app_redis *redis);
 
 struct qg_app_reload;
 
-/* Watches the config file, bots.d/ and secrets. changed(arg, next): a new snapshot; it is the callee's. */
+/* Watches the config file, bots.d/ and secrets, and reads them in the pool. changed(arg, next): a new snapshot; it is
+ * the callee's. */
 struct qg_app_reload *qg_app_reload_create(struct qg_core *core, const char *config_path,
 	void (*changed)(void *arg, struct qg_config *next), void *arg);
-/* Reads the config now. */
-void qg_app_reload_now(struct qg_app_reload *reload);
+/* Before the pool's work is finished for the last time: what is being read is dropped then. Accepts NULL. */
 void qg_app_reload_destroy(struct qg_app_reload *reload);
 
 /* ---- app_pressure.c: disk and memory ---- */

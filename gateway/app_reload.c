@@ -4,6 +4,9 @@
  * last event there must be 500 ms of quiet, since a change is often several files; then the files are compared by
  * name, time and size with those read last, because a folder sees much that is none of ours. A bad qungong.yaml
  * changes nothing, and a bad file of bots.d/ keeps what it had: qg_config_load() sees to both.
+ *
+ * Looking and reading are done in the pool, once at a time: the files of a thousand bots are a tenth of a second of
+ * computing. What happens meanwhile is looked at afterwards.
  */
 #include "app_parts.h"
 
@@ -27,12 +30,22 @@ enum { QUIET_MS = 500, PATIENCE_MS = 5000, MAX_FOLDERS = 1000, MAX_PROBLEM_BYTES
 struct qg_app_reload {
 	struct qg_core *core;
 	char *config_path;
-	char *state; /* names, times and sizes of the files read last */
+	char *folder; /* bots.d/, which may yet come */
+	char *state; /* names, times and sizes of the files read last; the pool's while one reads */
 	int inotify;
 	struct qg_watch *events, *hangup;
 	struct qg_timer *quiet;
 	uint64_t
 		first_event; /* since the last look; a folder that is never quiet is looked at too */
+	bool asked;	     /* by SIGHUP, since the last reading began */
+	bool reading, again; /* again: something happened while it was read */
+	bool gone;	     /* destroyed while it was read */
+	/* of the reading under way */
+	const struct qg_config_world *world;
+	struct qg_config *before, *next;
+	struct qg_problems problems;
+	bool whatever; /* also where no file changed */
+	bool read;
 	void (*changed)(void *arg, struct qg_config *next);
 	void *arg;
 };
@@ -73,11 +86,9 @@ static void watch_folders(struct qg_app_reload *reload, const struct qg_strings 
 		return;
 	}
 	struct qg_strings folders = {0};
-	char *bots = qg_str_printf("%s/bots.d", reload->core->config->dir);
-	if (bots && qg_strings_add(&folders, bots) == QG_OK) {
-		watch_folder(reload, bots);
+	if (qg_strings_add(&folders, reload->folder) == QG_OK) {
+		watch_folder(reload, reload->folder);
 	}
-	free(bots);
 	for (size_t i = 0; i < files->count && folders.count < MAX_FOLDERS; i++) {
 		const char *slash = strrchr(files->items[i], '/');
 		char *folder = slash ? qg_str_copy_n(files->items[i],
@@ -119,28 +130,90 @@ static void log_problems(const struct qg_problems *problems)
 	}
 }
 
-void qg_app_reload_now(struct qg_app_reload *reload)
+/* In the pool. */
+static void read_files(void *arg, unsigned thread_index)
 {
-	look_at_files(reload);
-	struct qg_problems problems;
-	qg_problems_init(&problems);
-	struct qg_config *next = qg_config_load(
-		reload->config_path, qg_app_world(), reload->core->config, &problems);
-	log_problems(&problems);
-	qg_problems_finish(&problems);
-	if (!next) {
+	struct qg_app_reload *reload = arg;
+	bool differs = look_at_files(reload);
+	reload->read = differs || reload->whatever;
+	if (reload->read) {
+		reload->next = qg_config_load(
+			reload->config_path, reload->world, reload->before, &reload->problems);
+	}
+}
+
+static void begin(struct qg_app_reload *reload);
+
+static void put_in_force(struct qg_app_reload *reload)
+{
+	log_problems(&reload->problems);
+	if (reload->next) {
+		struct qg_config *next = reload->next;
+		reload->next = NULL;
+		reload->changed(reload->arg, next);
+	} else if (reload->read) {
 		qg_log_error(NULL, "%s is bad: everything stays as it was", reload->config_path);
+	}
+}
+
+static void finish_reading(struct qg_app_reload *reload)
+{
+	qg_config_release(reload->before);
+	qg_config_release(reload->next);
+	qg_problems_finish(&reload->problems);
+	reload->before = reload->next = NULL;
+	reload->reading = false;
+}
+
+static void destroy(struct qg_app_reload *reload)
+{
+	if (reload->inotify >= 0) {
+		close(reload->inotify);
+	}
+	free(reload->config_path);
+	free(reload->folder);
+	free(reload->state);
+	free(reload);
+}
+
+/* Back on the loop. */
+static void files_read(void *arg)
+{
+	struct qg_app_reload *reload = arg;
+	if (!reload->gone) {
+		put_in_force(reload);
+	}
+	finish_reading(reload);
+	if (reload->gone) {
+		destroy(reload);
+	} else if (reload->again) {
+		begin(reload);
+	}
+}
+
+static void begin(struct qg_app_reload *reload)
+{
+	reload->again = reload->reading;
+	if (reload->reading) {
 		return;
 	}
-	reload->changed(reload->arg, next);
+	reload->world = qg_app_world();
+	reload->before = qg_config_take(reload->core->config);
+	qg_problems_init(&reload->problems);
+	reload->whatever = reload->asked;
+	reload->reading = true;
+	if (qg_loop_work(reload->core->loop, read_files, files_read, reload)) {
+		reload->asked = false;
+		return;
+	}
+	finish_reading(reload);
+	qg_log_warn(NULL, "the config is read later: too much waits for the pool");
+	qg_timer_start(reload->quiet, PATIENCE_MS);
 }
 
 static void on_quiet(void *arg)
 {
-	struct qg_app_reload *reload = arg;
-	if (look_at_files(reload)) {
-		qg_app_reload_now(reload);
-	}
+	begin(arg);
 }
 
 static void on_events(void *arg, int fd)
@@ -163,7 +236,8 @@ static void on_hangup(void *arg, int number)
 	struct qg_app_reload *reload = arg;
 	qg_log_info(NULL, "SIGHUP: reading the config again");
 	qg_timer_stop(reload->quiet);
-	qg_app_reload_now(reload);
+	reload->asked = true;
+	begin(reload);
 }
 
 struct qg_app_reload *qg_app_reload_create(struct qg_core *core, const char *config_path,
@@ -177,6 +251,7 @@ struct qg_app_reload *qg_app_reload_create(struct qg_core *core, const char *con
 	reload->changed = changed;
 	reload->arg = arg;
 	reload->config_path = qg_str_copy(config_path);
+	reload->folder = qg_str_printf("%s/bots.d", core->config->dir);
 	reload->quiet = qg_timer_create(core->loop, on_quiet, reload);
 	reload->hangup = qg_watch_signal(core->loop, SIGHUP, on_hangup, reload);
 	reload->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -186,7 +261,7 @@ struct qg_app_reload *qg_app_reload_create(struct qg_core *core, const char *con
 		qg_log_warn(NULL, "no inotify (%s): changed files are read on SIGHUP only",
 			strerror(errno));
 	}
-	if (!reload->config_path || !reload->quiet || !reload->hangup ||
+	if (!reload->config_path || !reload->folder || !reload->quiet || !reload->hangup ||
 		(reload->inotify >= 0 && !reload->events)) {
 		qg_app_reload_destroy(reload);
 		return NULL;
@@ -203,10 +278,8 @@ void qg_app_reload_destroy(struct qg_app_reload *reload)
 	qg_watch_destroy(reload->events);
 	qg_watch_destroy(reload->hangup);
 	qg_timer_destroy(reload->quiet);
-	if (reload->inotify >= 0) {
-		close(reload->inotify);
+	reload->gone = reload->reading;
+	if (!reload->reading) {
+		destroy(reload);
 	}
-	free(reload->config_path);
-	free(reload->state);
-	free(reload);
 }

@@ -1,7 +1,7 @@
 /* config.c - a snapshot of the config: who owns its parts, and what is asked of it.
  *
  * Models and bots belong to the part of the file they stand in; a snapshot holds views of them,
- * sorted. Counts are changed by the main thread only. */
+ * sorted. The counts of snapshots are changed by the main thread only, those of parts by any. */
 #include "config_private.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct qg_config_part *qg_config_part_create(const char *file)
 	if (part == NULL) {
 		return NULL;
 	}
-	part->references = 1;
+	atomic_init(&part->references, 1);
 	part->file = qg_str_copy(file);
 	if (part->file == NULL) {
 		free(part);
@@ -26,13 +26,13 @@ struct qg_config_part *qg_config_part_create(const char *file)
 
 struct qg_config_part *qg_config_part_take(struct qg_config_part *part)
 {
-	part->references++;
+	atomic_fetch_add(&part->references, 1);
 	return part;
 }
 
 void qg_config_part_release(struct qg_config_part *part)
 {
-	if (part == NULL || --part->references > 0) {
+	if (part == NULL || atomic_fetch_sub(&part->references, 1) > 1) {
 		return;
 	}
 	for (size_t i = 0; i < part->model_count; i++) {

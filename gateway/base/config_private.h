@@ -2,6 +2,8 @@
 #ifndef QG_BASE_CONFIG_PRIVATE_H
 #define QG_BASE_CONFIG_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "qg/config.h"
 #include "option_private.h"
 
@@ -11,7 +13,7 @@
 /* One file's good state: its models and bots. Snapshots share it, so that a bad file keeps its
  * last good one without keeping the whole snapshot it came from. */
 struct qg_config_part {
-	unsigned references;
+	atomic_uint references; /* a snapshot is made in the pool while others are let go */
 	char *file;
 	struct qg_model_config *models;
 	size_t model_count;

@@ -147,8 +147,8 @@ static void close_one(struct bot *bot)
 /* Those that went on hearing until their successor does: see replace_formers(). */
 static void close_formers(const struct bot *bot)
 {
-	QG_LIST_FOR_EACH (item, &bot->gateway->bots) {
-		struct bot *former = QG_CONTAINER(item, struct bot, item);
+	QG_LIST_FOR_EACH (item, row_of(bot->gateway, bot->bot.name)) {
+		struct bot *former = QG_CONTAINER(item, struct bot, named);
 		if (former != bot && former->gone && strcmp(former->bot.name, bot->bot.name) == 0) {
 			close_one(former);
 		}
@@ -220,8 +220,8 @@ static void adopted(void *arg, enum qg_status status, uint64_t fence)
 /* A former bot of the name ends on a link of its own: what it sends now is noted under its own fence, or twice sent. */
 static bool has_sending_former(const struct bot *bot)
 {
-	QG_LIST_FOR_EACH (item, &bot->gateway->bots) {
-		const struct bot *other = QG_CONTAINER(item, struct bot, item);
+	QG_LIST_FOR_EACH (item, row_of(bot->gateway, bot->bot.name)) {
+		const struct bot *other = QG_CONTAINER(item, struct bot, named);
 		if (other->link != NULL && other->link != bot->link &&
 			!qg_list_is_empty(&other->sendings) &&
 			strcmp(other->bot.name, bot->bot.name) == 0) {
@@ -359,8 +359,8 @@ static bool init(struct bot *bot)
  * on it: a platform may deliver once only, and closes what is shown as open with the connection. */
 static void replace_formers(struct bot *bot)
 {
-	QG_LIST_FOR_EACH (item, &bot->gateway->bots) {
-		struct bot *former = QG_CONTAINER(item, struct bot, item);
+	QG_LIST_FOR_EACH (item, row_of(bot->gateway, bot->bot.name)) {
+		struct bot *former = QG_CONTAINER(item, struct bot, named);
 		if (former == bot || former->link == NULL ||
 			strcmp(former->bot.name, bot->bot.name) != 0) {
 			continue;

@@ -19,6 +19,9 @@
 #include "qg/loop.h"
 #include "pool.h"
 
+/* What finished work may take of one turn. */
+#define COLLECT_US 3000
+
 struct deferred {
 	void (*call)(void *arg);
 	void *arg;
@@ -114,7 +117,9 @@ static void on_no_wait(struct ev_loop *ev, ev_idle *watcher, int events)
 static void on_work_done(struct ev_loop *ev, ev_async *watcher, int events)
 {
 	struct qg_loop *loop = watcher->data;
-	pool_collect(loop->pool);
+	if (pool_collect(loop->pool, COLLECT_US)) {
+		ev_async_send(ev, watcher); /* a thousand bots open at once: others come between */
+	}
 }
 
 /* Any thread. */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "qg/clock.h"
 #include "qg/list.h"
 
 #define MAX_THREADS 8
@@ -155,15 +156,20 @@ static struct qg_work *take_finished(struct pool *pool)
 	return work;
 }
 
-void pool_collect(struct pool *pool)
+bool pool_collect(struct pool *pool, uint64_t most_us)
 {
+	uint64_t began = qg_clock_mono_us();
 	struct qg_work *work;
 	while ((work = take_finished(pool))) {
 		void (*done)(void *arg) = work->done;
 		void *arg = work->arg;
 		free(work);
 		done(arg);
+		if (qg_clock_mono_us() - began >= most_us) {
+			return true;
+		}
 	}
+	return false;
 }
 
 void pool_finish(struct pool *pool)
@@ -176,7 +182,7 @@ void pool_finish(struct pool *pool)
 		}
 		more = !qg_list_is_empty(&pool->finished);
 		pthread_mutex_unlock(&pool->lock);
-		pool_collect(pool); /* which may put in more */
+		pool_collect(pool, UINT64_MAX); /* which may put in more */
 	}
 }
 

@@ -3,7 +3,9 @@
 #ifndef QG_NET_POOL_H
 #define QG_NET_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "qg/loop.h"
 
@@ -17,8 +19,8 @@ void pool_destroy(struct pool *pool);
 /* NULL for no memory, no thread, or a full queue. */
 struct qg_work *pool_put(struct pool *pool, void (*run)(void *arg, unsigned thread_index),
 	void (*done)(void *arg), void *arg);
-/* Calls done() of all finished work, in the order in which it finished. */
-void pool_collect(struct pool *pool);
+/* Calls done() of finished work, in the order in which it finished, for about most_us; true where more may wait. */
+bool pool_collect(struct pool *pool, uint64_t most_us);
 /* Waits until nothing waits or runs, and collects. */
 void pool_finish(struct pool *pool);
 size_t pool_waiting(struct pool *pool);
