@@ -14,12 +14,12 @@ static void stop(void *arg)
 	qg_loop_stop(asking.world.loop);
 }
 
-/* Runs the loop until nothing is ready any more but timers to come. */
+/* Runs the loop until nothing is ready any more but timers to come: so many turns, however long they take. */
 static void settle(void)
 {
-	for (int i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 40; i++) {
 		struct qg_timer *timer = qg_timer_create(asking.world.loop, stop, NULL);
-		qg_timer_start(timer, 1);
+		qg_timer_start(timer, i % 10 == 0 ? 1 : 0);
 		qg_loop_run(asking.world.loop);
 		qg_timer_destroy(timer);
 	}
