@@ -77,6 +77,13 @@ static double dice(const uint64_t *a, size_t a_count, const uint64_t *b, size_t 
 	return a_count + b_count > 0 ? 2.0 * (double)shared / (double)(a_count + b_count) : 0;
 }
 
+/* Are they of so different lengths that no order of characters makes them alike? */
+static bool is_hopeless(size_t a_count, size_t b_count)
+{
+	size_t less = a_count < b_count ? a_count : b_count;
+	return 2.0 * (double)less < HINT_SCORE * (double)(a_count + b_count);
+}
+
 /* ---- guards ---- */
 
 static bool is_number_part(uint32_t code)
@@ -379,6 +386,9 @@ struct qg_faq_match qg_faq_find(const struct qg_faq *faq, const char *question)
 	make_bigrams(raw, count, bigrams);
 	for (size_t i = 0; i < faq->phrases->count; i++) {
 		const struct phrase *phrase = &faq->phrases->items[i];
+		if (is_hopeless(count - 1, phrase->count - 1)) {
+			continue;
+		}
 		bool equal = phrase->count == count &&
 			     memcmp(phrase->codes, raw, count * sizeof(*raw)) == 0;
 		double score =

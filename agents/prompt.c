@@ -33,13 +33,33 @@ static const char rules[] =
 	"电话："
 	"上面写了电话就报出号码，没有写就请他直接找值班同事。\n";
 
-char *qg_prompt_system(const char *template_prompt, const char *digest)
+/* Appends text as a JSON string. */
+static void add_quoted(struct qg_buf *out, const struct qg_buf *text)
 {
+	if (qg_json_quote(text->data, text->size, out) == QG_INVALID) {
+		QG_AUTO(qg_str_free) char *clean = qg_utf8_clean(text->data, text->size);
+		bool quoted = clean != NULL && qg_json_quote(clean, strlen(clean), out) == QG_OK;
+		out->failed = !quoted && out->failed == QG_OK ? QG_NO_MEMORY : out->failed;
+	}
+}
+
+char *qg_prompt_system(
+	const char *template_prompt, const char *digest, struct qg_token_count *tokens_out)
+{
+	QG_AUTO(qg_buf_finish) struct qg_buf text;
 	struct qg_buf out;
-	qg_buf_init(&out, MAX_SYSTEM);
-	qg_buf_printf(&out, "%s\n\n%s", template_prompt, rules);
+	qg_buf_init(&text, MAX_SYSTEM);
+	qg_buf_init(&out, 6 * MAX_SYSTEM); /* with its escapes */
+	qg_buf_printf(&text, "%s\n\n%s", template_prompt, rules);
 	if (digest[0] != '\0') {
-		qg_buf_printf(&out, "\n# 手册目录\n%s\n", digest);
+		qg_buf_printf(&text, "\n# 手册目录\n%s\n", digest);
+	}
+	*tokens_out = (struct qg_token_count){.rest = 100 * QG_TOKENS_PER_MESSAGE};
+	if (text.failed == QG_OK) {
+		qg_tokens_add(tokens_out, text.data, text.size);
+		add_quoted(&out, &text);
+	} else {
+		out.failed = text.failed;
 	}
 	return qg_buf_steal(&out);
 }
@@ -94,11 +114,7 @@ void qg_prompt_add_name(struct qg_buf *out, const char *name, size_t most)
 void qg_prompt_add_message(struct qg_buf *out, const char *role, const struct qg_buf *content)
 {
 	qg_buf_printf(out, "{\"role\":\"%s\",\"content\":", role);
-	if (qg_json_quote(content->data, content->size, out) == QG_INVALID) {
-		QG_AUTO(qg_str_free) char *clean = qg_utf8_clean(content->data, content->size);
-		bool quoted = clean != NULL && qg_json_quote(clean, strlen(clean), out) == QG_OK;
-		out->failed = !quoted && out->failed == QG_OK ? QG_NO_MEMORY : out->failed;
-	}
+	add_quoted(out, content);
 	qg_buf_add_char(out, '}');
 }
 

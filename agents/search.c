@@ -242,11 +242,15 @@ static void finish_section(struct qg_found_section *section)
 	*section = (struct qg_found_section){0};
 }
 
-/* The texts of a section, title to folded, borrowed. */
+/* The texts of a section, title to folded, borrowed. false: it holds too little of the question, or no memory. */
 static bool read_candidate(const struct terms *terms, const char *title, const char *heading,
 	const char *text, const char *folded, struct candidate *candidate)
 {
 	struct qg_found_section *section = &candidate->section;
+	candidate->coverage = coverage(terms, folded);
+	if (candidate->coverage < NEAR_COVERAGE) {
+		return false;
+	}
 	section->title = qg_str_copy(title);
 	section->heading = qg_str_copy(heading);
 	section->text = qg_str_copy(text);
@@ -256,7 +260,6 @@ static bool read_candidate(const struct terms *terms, const char *title, const c
 		finish_section(section);
 		return false;
 	}
-	candidate->coverage = coverage(terms, folded);
 	double named = coverage(terms, folded_heading);
 	section->score = candidate->coverage + HEADING_BONUS * named;
 	candidate->answers = candidate->coverage >= ANSWER_COVERAGE ||
@@ -369,7 +372,11 @@ enum qg_status qg_search_find(struct qg_search *search, unsigned thread_index, c
 	struct qg_found *found_out)
 {
 	struct qg_found found = {.count = 0};
-	struct terms terms = {.sections = search->section_count};
+	struct terms terms; /* large: only what is added to is cleared */
+	terms.count = 0;
+	terms.sections = search->section_count;
+	memset(terms.weights, 0, sizeof(terms.weights));
+	terms.connection = NULL;
 	terms.memory = qg_search_load(search);
 	if (terms.memory == NULL) {
 		terms.connection = qg_search_connect(search, thread_index);
@@ -384,7 +391,7 @@ enum qg_status qg_search_find(struct qg_search *search, unsigned thread_index, c
 		qg_search_unload(search);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (found.count < QG_FOUND_MAX && candidates[i].coverage >= NEAR_COVERAGE) {
+		if (found.count < QG_FOUND_MAX) {
 			found.answers |= found.count == 0 && candidates[i].answers;
 			found.sections[found.count++] = candidates[i].section;
 		} else {

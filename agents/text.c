@@ -331,16 +331,17 @@ static enum qg_status gather(
 {
 	struct qg_buf text;
 	qg_buf_init(&text, QG_TEXT_CODES * 16);
+	bool asks[MAX_PARTS];
 	size_t last = parts->count; /* the part that asks last */
 	for (size_t i = 0; i < parts->count; i++) {
-		last = qg_text_asks(parts->items[i]) ? i : last;
+		asks[i] = qg_text_asks(parts->items[i]);
+		last = asks[i] ? i : last;
 	}
 	enum qg_status status = QG_OK;
 	for (size_t i = 0; i < parts->count && status == QG_OK; i++) {
-		bool asks = qg_text_asks(parts->items[i]);
 		qg_buf_printf(&text, "%s%s", text.size > 0 ? " " : "", parts->items[i]);
-		status = asks ? qg_strings_add(asking, parts->items[i]) : QG_OK;
-		bool ends = (asks && i != last) || i + 1 == parts->count;
+		status = asks[i] ? qg_strings_add(asking, parts->items[i]) : QG_OK;
+		bool ends = (asks[i] && i != last) || i + 1 == parts->count;
 		if (status == QG_OK && ends && text.size > 0) {
 			status = qg_strings_add(whole, text.data);
 			qg_buf_reset(&text);

@@ -26,6 +26,7 @@ void qg_answer_init(struct qg_answer *answer, const struct qg_reader *reader)
 	qg_buf_init(&answer->body, MAX_BODY);
 	qg_buf_init(&answer->scratch, QG_SSE_MAX_EVENT);
 	qg_sse_init(&answer->sse);
+	qg_mould_init(&answer->delta);
 	qg_answer_clear_usage(&answer->usage);
 }
 
@@ -45,6 +46,7 @@ void qg_answer_finish(struct qg_answer *answer)
 	qg_buf_finish(&answer->body);
 	qg_buf_finish(&answer->scratch);
 	qg_sse_finish(&answer->sse);
+	qg_mould_finish(&answer->delta);
 }
 
 void qg_answer_begin(struct qg_answer *answer, const char *content_type)

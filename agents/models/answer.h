@@ -77,6 +77,7 @@ struct qg_answer {
 	enum { QG_FRAME_UNKNOWN, QG_FRAME_SSE, QG_FRAME_JSON, QG_FRAME_OTHER } frame;
 	bool says_sse;
 	struct qg_sse sse;
+	struct qg_mould delta; /* of the last chunk that held nothing but text */
 	struct qg_buf body, scratch;
 	uint16_t text_high, reasoning_high, refusal_high;
 	enum qg_think think;

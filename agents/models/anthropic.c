@@ -26,11 +26,11 @@ static void add_system(const struct qg_model_call *call, struct qg_buf *out)
 {
 	const char *text = call->ask->system;
 	unsigned minimum = qg_endpoint_quirks(call->endpoint)->cache_minimum;
-	if (text == NULL || text[0] == '\0') {
+	if (text == NULL) {
 		return;
 	}
 	qg_buf_add_str(out, ",\"system\":[{\"type\":\"text\",\"text\":");
-	qg_wire_add_string(out, text);
+	qg_buf_add_str(out, text);
 	if (minimum > 0 && strlen(text) / BYTES_A_TOKEN >= minimum) {
 		qg_buf_add_str(out, ",\"cache_control\":{\"type\":\"ephemeral\"}");
 	}

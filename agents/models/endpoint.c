@@ -13,14 +13,20 @@
 #define MAX_CANDIDATES 128
 #define IMAGE_TOKENS 4096 /* of a picture, where nothing is known of the model */
 
+/* Asked many times in a turn, and most names differ in their first letter. */
+static bool is_name(const char *a, const char *b)
+{
+	return a[0] == b[0] && strcmp(a, b) == 0;
+}
+
 const struct qg_provider *qg_provider_find(const char *name)
 {
 	for (const struct qg_provider *p = qg_providers; name != NULL && p->name != NULL; p++) {
-		if (strcmp(p->name, name) == 0) {
+		if (is_name(p->name, name)) {
 			return p;
 		}
 		for (size_t i = 0; p->aliases[i] != NULL; i++) {
-			if (strcmp(p->aliases[i], name) == 0) {
+			if (is_name(p->aliases[i], name)) {
 				return p;
 			}
 		}
@@ -34,7 +40,8 @@ bool qg_words_have(const char *words, const char *name)
 		char pattern[64];
 		size_t length = strcspn(at, " ");
 		assert(length < sizeof(pattern));
-		snprintf(pattern, sizeof(pattern), "%.*s", (int)length, at);
+		memcpy(pattern, at, length);
+		pattern[length] = '\0';
 		if (fnmatch(pattern, name, 0) == 0) {
 			return true;
 		}

@@ -22,9 +22,9 @@ static void body(const struct qg_model_call *call, bool plain, struct qg_wire_bo
 	qg_buf_add_str(out, "{\"model\":");
 	qg_wire_add_string(out, qg_endpoint_model(call->endpoint));
 	qg_buf_add_str(out, ",\"messages\":[");
-	if (ask->system != NULL && ask->system[0] != '\0') {
+	if (ask->system != NULL) {
 		qg_buf_add_str(out, "{\"role\":\"system\",\"content\":");
-		qg_wire_add_string(out, ask->system);
+		qg_buf_add_str(out, ask->system);
 		qg_buf_add_str(out, "},");
 	}
 	qg_wire_add_messages(ask, &image, whole);

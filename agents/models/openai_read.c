@@ -1,8 +1,9 @@
 /* openai_read.c - one answer of the OpenAI chat completions form, as some fifteen services speak it.
  *
- * An event is scanned once for all that a chunk may hold; trees are made of nothing. Services differ in
- * small things, and all of them are read here, whoever sends them: the reasoning under two names, the usage
- * in four places, tool calls without index, id or type, errors inside a stream with status 200. */
+ * An event is scanned once for all that a chunk may hold; trees are made of nothing, and a chunk that differs
+ * from the one before in its text only is not even scanned. Services differ in small things, and all of them
+ * are read here, whoever sends them: the reasoning under two names, the usage in four places, tool calls
+ * without index, id or type, errors inside a stream with status 200. */
 #include "answer.h"
 
 #include <stdlib.h>
@@ -253,10 +254,28 @@ static bool is_failure(const struct qg_piece *found)
 	       (is_said(&found[BASE_CODE]) && qg_piece_int(&found[BASE_CODE], 0) != 0);
 }
 
+/* Whether nothing but the text of a delta would be read from a chunk like this one. */
+static bool is_plain_delta(const struct qg_piece *found)
+{
+	static const size_t others[] = {USAGE, FINISH, REASONING, REASONING_OTHER, REFUSAL, TOOLS,
+		CHOICE_USAGE, WHOLE_CONTENT, WHOLE_REASONING, WHOLE_REASONING_OTHER, WHOLE_REFUSAL,
+		WHOLE_TOOLS};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (is_said(&found[others[i]])) {
+			return false;
+		}
+	}
+	return found[CONTENT].kind == QG_PIECE_STRING;
+}
+
 /* QG_INVALID: no JSON; QG_NOT_FOUND: no chunk of an answer. */
 static enum qg_status read_chunk(struct qg_answer *answer, const char *data, size_t size)
 {
 	struct qg_piece found[CHUNK_PATHS];
+	if (qg_mould_fits(&answer->delta, data, size, &found[CONTENT])) {
+		qg_answer_add_text(answer, &found[CONTENT]);
+		return QG_OK;
+	}
 	const struct qg_scan_plan *plan = chunk_plan();
 	if (plan == NULL) {
 		answer->overflow = true;
@@ -274,6 +293,9 @@ static enum qg_status read_chunk(struct qg_answer *answer, const char *data, siz
 	}
 	if (qg_piece_int(&found[INDEX], 0) == 0) {
 		read_choice(answer, found);
+		if (is_plain_delta(found)) {
+			qg_mould_take(&answer->delta, data, size, &found[CONTENT]);
+		}
 	} else {
 		find_choice(answer, &found[CHOICES]);
 	}

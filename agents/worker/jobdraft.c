@@ -1,5 +1,6 @@
 /* jobdraft.c - snapshots of an answer while its turn runs: the first at once, then at most every 300 ms, one in
- * flight. A snapshot that Redis does not take is not missed: the next one holds all of the text. */
+ * flight. A snapshot that Redis does not take is not missed: the next one holds all of the text. The first waits for
+ * the end of its turn of the loop: an answer that is whole by then needs none. */
 #include "worker.h"
 
 #include <stdlib.h>
@@ -39,7 +40,6 @@ static void publish(struct job *job)
 			.early = job->early_drafts};
 		job->draft_flying = true;
 		job->draft_at = qg_clock_mono();
-		job->first_at = job->first_at != 0 ? job->first_at : qg_clock_wall();
 		qg_queue_draft(job->worker->core->queue, &job->entry, &draft, published, job);
 	}
 	json_decref(answers);
@@ -48,7 +48,7 @@ static void publish(struct job *job)
 
 static void publish_when_due(struct job *job)
 {
-	if (!job->draft_waits || job->draft_flying || job->turn == NULL) {
+	if (!job->draft_waits || job->draft_soon || job->draft_flying || job->turn == NULL) {
 		return;
 	}
 	uint64_t passed = qg_clock_mono() - job->draft_at;
@@ -77,13 +77,23 @@ static void timer_fired(void *arg)
 	publish_when_due(arg);
 }
 
+static void publish_first(void *arg)
+{
+	struct job *job = arg;
+	job->draft_soon = false;
+	publish_when_due(job);
+}
+
 /* Comes with each chunk of a model, so it only notes that there is more: the text is asked for when a
  * snapshot is due. */
 void job_draft(struct job *job, const char *reply_id)
 {
+	struct qg_loop *loop = job->worker->core->loop;
 	if (job->draft_reply == NULL) {
+		job->first_at = qg_clock_wall();
 		job->draft_reply = qg_str_copy(reply_id);
-		job->draft_timer = qg_timer_create(job->worker->core->loop, timer_fired, job);
+		job->draft_timer = qg_timer_create(loop, timer_fired, job);
+		job->draft_soon = qg_loop_defer(loop, publish_first, job) == QG_OK;
 	}
 	if (job->draft_reply == NULL || job->draft_timer == NULL || job->batch.count == 0) {
 		return;
@@ -94,6 +104,9 @@ void job_draft(struct job *job, const char *reply_id)
 
 void job_draft_finish(struct job *job)
 {
+	if (job->draft_soon) {
+		qg_loop_undefer(job->worker->core->loop, publish_first, job);
+	}
 	qg_timer_destroy(job->draft_timer);
 	free(job->draft_reply);
 	job->draft_timer = NULL;

@@ -89,9 +89,10 @@ struct job {
 	bool shows_open;   /* it shows each message as open until it is answered */
 	struct qg_timer *draft_timer;
 	char *draft_reply;
+	bool draft_soon;  /* the first waits for the end of this turn of the loop */
 	bool draft_waits; /* there is text that no snapshot has shown */
 	uint64_t draft_at;
-	int64_t first_at; /* wall ms of the first snapshot, 0 none */
+	int64_t first_at; /* wall ms of the first text, 0 none */
 	unsigned draft_count;
 	bool draft_flying;
 };

@@ -67,7 +67,8 @@ struct qg_ask {
 	struct qg_role *role;
 	const struct qg_bot_config *bot;
 	/* Only for services that want a prompt: */
-	const char *system; /* template prompt, rules, knowledge digest */
+	const char *
+		system; /* template prompt, rules, knowledge digest, as a JSON string with its quotes */
 	/* The elements of a JSON array as text: {"role":"user"|"assistant","content":"..."},{...}; the last
 	 * is the question. Text, so that what stood in the prompt before stands there with the same bytes. */
 	const char *messages;

@@ -40,8 +40,8 @@ struct qg_scan_plan;
 /* NULL for no memory. paths are borrowed for ever. */
 struct qg_scan_plan *qg_scan_plan_create(const char *const *paths, size_t count);
 void qg_scan_plan_destroy(struct qg_scan_plan *plan);
-QG_MUST_CHECK enum qg_status qg_scan_run(const struct qg_scan_plan *plan, const char *data,
-	size_t size, struct qg_piece *out);
+QG_MUST_CHECK enum qg_status qg_scan_run(
+	const struct qg_scan_plan *plan, const char *data, size_t size, struct qg_piece *out);
 
 /* Walks the elements of an array piece that came from qg_scan (so it is well formed): at starts as {0}; false behind
  * the last. */
@@ -49,6 +49,21 @@ struct qg_scan_walk {
 	const char *at;
 };
 bool qg_scan_next(const struct qg_piece *array, struct qg_scan_walk *walk, struct qg_piece *out);
+
+/* A text with a string left out: of a row of texts that differ in that string only, one is scanned. */
+struct qg_mould {
+	struct qg_buf around; /* its bytes before and behind the string; empty: fits nothing */
+	size_t head;	      /* of them before it */
+};
+void qg_mould_init(struct qg_mould *mould);
+void qg_mould_finish(struct qg_mould *mould);
+/* string: a piece that a scan of data found. A text too long for it leaves the mould empty. */
+void qg_mould_take(
+	struct qg_mould *mould, const char *data, size_t size, const struct qg_piece *string);
+/* Whether data is JSON with the same bytes around another string without escapes: a scan would find that string where it
+ * found the other, and all else as it was. */
+bool qg_mould_fits(
+	const struct qg_mould *mould, const char *data, size_t size, struct qg_piece *string_out);
 
 /* Appends a string piece unescaped. A lone surrogate becomes U+FFFD, \u0000 too. QG_INVALID where it is no string. */
 QG_MUST_CHECK enum qg_status qg_piece_text(const struct qg_piece *piece, struct qg_buf *out);

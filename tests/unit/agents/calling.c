@@ -117,7 +117,7 @@ void calling_setup(void)
 	vendor.asked = answer;
 	qg_buf_init(&text, 1 << 20);
 	question = (struct qg_ask){.text = "你好",
-		.system = "你是\"小满\"",
+		.system = "\"你是\\\"小满\\\"\"",
 		.messages = history,
 		.messages_size = sizeof(history) - 1,
 		.max_tokens = 1200};

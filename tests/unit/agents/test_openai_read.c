@@ -259,6 +259,28 @@ static double cpu_us(void)
 }
 
 /* The bound is loose, for slow machines and sanitizers; the figure is what matters. */
+/* Between chunks that differ in their text only, what stands elsewhere is still read. */
+START_TEST(a_chunk_like_the_last_but_for_one_thing)
+{
+	delta("一");
+	delta("二");
+	event("{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"of another\"}}]}");
+	delta("\\u4e09\\n");
+	event("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\",\"reasoning\":\"hm\"}}]}");
+	ck_assert_uint_eq(answer.reasoning_bytes, 2);
+	delta("x\xff");
+	delta("四");
+	event("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"五\"}}],\"usage\":"
+	      "{\"prompt_tokens\":1,\"completion_tokens\":2}}");
+	ck_assert(answer.has_usage);
+	delta("六");
+	event("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"七\"},\"finish_reason\":"
+	      "\"stop\"}]}");
+	ck_assert_str_eq(shown(), "一二三\nx\xef\xbf\xbd四五六七");
+	ck_assert_int_eq(outcome, QG_OUTCOME_COMPLETE);
+}
+END_TEST
+
 START_TEST(a_delta_costs_little)
 {
 	static const char text[] =
@@ -331,6 +353,7 @@ int main(void)
 	tcase_add_test(made, too_many_tools_are_an_error);
 	tcase_add_test(made, absurd_figures_are_no_usage);
 	tcase_add_test(made, one_delta_of_200_kB);
+	tcase_add_test(made, a_chunk_like_the_last_but_for_one_thing);
 	tcase_add_test(made, a_delta_costs_little);
 	tcase_add_test(made, no_memory_is_no_answer);
 	suite_add_tcase(suite, made);

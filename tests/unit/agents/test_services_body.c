@@ -59,6 +59,7 @@ START_TEST(a_long_system_prompt_is_kept)
 		"{\"role\":\"user\",\"content\":\"你好\"},{\"role\":\"assistant\","
 		"\"content\":\"好\"},{\"role\":\"user\",\"content\":\"再见\"}";
 	memset(system_prompt, 'x', sizeof(system_prompt) - 1);
+	system_prompt[0] = system_prompt[sizeof(system_prompt) - 2] = '"';
 	question.system = system_prompt;
 	use(_i == 0 ? "claude" : "deepseek", "");
 	ask("HTTP/1.1 500 no\r\nConnection: close\r\n\r\n");
