@@ -1,6 +1,6 @@
-// A conversation holds 200 messages: the next one is refused politely, once, and there is room again afterwards.
+// What waits in a conversation: 200 messages and no more, and a turn over several of them that fails.
 import assert from 'node:assert/strict';
-import { bot, flow } from './rig.mjs';
+import { bot, flow, until } from './rig.mjs';
 import { Gate, endpoint, vendor } from './vendors.mjs';
 
 const ROOM = 200;
@@ -39,4 +39,35 @@ flow('the 201st waiting message is refused once; later it works again', { scale:
 	assert.equal(watch.answered(refused[0]).length, 1);
 	assert.equal(watch.answered(refused[1]).length + watch.answered(refused[2]).length, 0, 'said once');
 	assert.equal(await p.metric('messages_refused_total', { bot: 'xiaoman' }), 3);
+});
+
+flow('messages merged into one turn that fails: they are tried one by one, and only the bad one is given up', {
+	script: [{ match: '坏', text: '', fail: 'request' }, { match: '*', text: '登记好了。' }],
+}, async (rig) => {
+	const gateway = await rig.start('g', { role: 'gateway' });
+	const watch = rig.feed(gateway.door);
+	const posted = [];
+	for (const text of ['第一件，请登记', '坏了，请登记', '第三件，请登记']) {
+		posted.push((await gateway.door.post('xiaoman', '小王', text)).id);
+	}
+	const agents = await rig.start('a', { role: 'agents' });
+	const letters = async () => JSON.parse((await rig.verb(['queue', 'dead', '--json'])).out);
+	const texts = (id) => watch.answered(id).map((e) => e.data.text);
+	let offset = 0;
+	await until(async () => {
+		rig.setClock(offset += 20_000); // over the waits between two tries
+		return (await letters()).length > 0;
+	}, 30_000, 'a dead letter');
+	await until(() => texts(posted[2]).includes('登记好了。'), 10_000, 'the one behind it');
+	const [letter, ...others] = await letters();
+	assert.match(letter.text, /坏了/);
+	assert.deepEqual(others, []);
+	assert.deepEqual(texts(posted[0]), ['登记好了。']);
+	assert.equal(texts(posted[1]).filter((text) => /没能答上/.test(text)).length, 1);
+	assert.ok(!texts(posted[1]).includes('登记好了。'));
+	assert.equal(watch.replies.filter((e) => /再试/.test(e.data.text)).length, 1, 'one apology for all of them');
+	assert.match(texts(posted[2])[0], /再试/, 'to the last of them');
+	assert.equal(texts(posted[2]).filter((text) => text === '登记好了。').length, 1);
+	await agents.stop();
+	await gateway.stop();
 });
