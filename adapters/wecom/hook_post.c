@@ -96,10 +96,11 @@ static char *envelope(const struct wecom_webhook *webhook, const char *nonce, co
 		return NULL;
 	}
 	char now[QG_INT64_SIZE], signature[WXCRYPT_SIGNATURE_SIZE];
-	qg_str_from_int64(qg_clock_wall() / 1000, now);
+	int64_t seconds = qg_clock_wall() / 1000; /* what is signed is what is said */
+	qg_str_from_int64(seconds, now);
 	wxcrypt_sign(hook_options(webhook)->token, now, nonce, cipher.data, cipher.size, signature);
 	json_auto_t *out = json_pack("{s:s, s:s, s:I, s:s}", "encrypt", cipher.data, "msgsignature",
-		signature, "timestamp", (json_int_t)(qg_clock_wall() / 1000), "nonce", nonce);
+		signature, "timestamp", (json_int_t)seconds, "nonce", nonce);
 	return out ? qg_json_dump(out) : NULL;
 }
 
