@@ -6,6 +6,7 @@
 #include "booking.h"
 
 #include <ctype.h>
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "meter.h"
 #include "presets.h"
 #include "qg/clock.h"
+#include "qg/codec.h"
 #include "qg/crypto.h"
 #include "tokens.h"
 #include "zone.h"
@@ -68,6 +70,15 @@ static bool has_limit(const struct qg_bot_config *bot)
 	       limits->bot_month >= 0 || limits->customer_month >= 0;
 }
 
+/* Begins with its time: rows of a file that are keyed by it stand in the order in which they come. */
+static void make_id(struct qg_call *call)
+{
+	enum { TIME_BYTES = 6 };
+	uint64_t time = htobe64((uint64_t)call->at << 16);
+	qg_hex_encode(&time, TIME_BYTES, call->id);
+	qg_random_hex(call->id + 2 * TIME_BYTES, sizeof(call->id) / 2 - TIME_BYTES);
+}
+
 static void name_call(struct qg_booking *booking, const struct qg_lane *lane)
 {
 	const struct qg_payer *payer = booking->payer;
@@ -75,8 +86,8 @@ static void name_call(struct qg_booking *booking, const struct qg_lane *lane)
 	const struct qg_provider *provider = qg_provider_find(endpoint->provider);
 	const char *model = qg_endpoint_model(endpoint);
 	struct qg_call *call = &booking->call;
-	qg_random_hex(call->id, sizeof(call->id) / 2);
 	call->at = qg_clock_wall();
+	make_id(call);
 	struct tm tm;
 	qg_zone_local(payer->bot->timezone, call->at, &tm);
 	strftime(call->day, sizeof(call->day), "%Y%m%d", &tm);
