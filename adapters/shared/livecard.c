@@ -92,9 +92,14 @@ static void give_up(struct qg_livecard *card)
 	qg_livecard_leave(card, "see_below");
 }
 
+/* Redis may have kept us waiting for so long that another one owns the bot by now: then it goes back. */
 static void post(struct qg_livecard *card)
 {
 	struct qg_reply *reply = card->reply;
+	if (!qg_livecards_may_show(card->cards)) {
+		qg_livecard_tell(card, QG_AWAY, 0);
+		return;
+	}
 	card->reply = NULL;
 	platform_of(card)->post(card->cards->core, reply);
 }

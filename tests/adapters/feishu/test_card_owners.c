@@ -91,6 +91,21 @@ START_TEST(test_fenced_in_the_middle)
 }
 END_TEST
 
+/* While Redis was asked about its card: one without a card goes back, too. */
+START_TEST(test_fenced_while_asked)
+{
+	fake_host_send(deck.world.host, deck_reply("一"));
+	deck.world.host->fenced = true;
+	world_wait_sent(&deck.world, 1);
+	ck_assert_int_eq(deck.world.host->sent[0], QG_AWAY);
+	deck_pass(1000);
+	ck_assert_uint_eq(deck.world.asked_count, 0);
+	deck.world.host->fenced = false;
+	answer_now("一");
+	ck_assert_uint_eq(deck.world.asked_count, 1);
+}
+END_TEST
+
 /* What a former time left here is forgotten when the bot comes back: the card was ended elsewhere meanwhile. */
 START_TEST(test_owner_again)
 {
@@ -486,6 +501,7 @@ int main(void)
 	deck_add(tcase);
 	tcase_add_test(tcase, test_fenced);
 	tcase_add_test(tcase, test_fenced_in_the_middle);
+	tcase_add_test(tcase, test_fenced_while_asked);
 	tcase_add_test(tcase, test_owner_again);
 	tcase_add_test(tcase, test_two_makers);
 	tcase_add_test(tcase, test_two_senders);
