@@ -95,7 +95,11 @@ void job_draft(struct job *job, const char *reply_id)
 		job->draft_timer = qg_timer_create(loop, timer_fired, job);
 		job->draft_soon = qg_loop_defer(loop, publish_first, job) == QG_OK;
 	}
-	if (job->draft_reply == NULL || job->draft_timer == NULL || job->batch.count == 0) {
+	if (job->draft_reply == NULL || job->draft_timer == NULL) {
+		job_draft_finish(job); /* no memory; the next text may find some */
+		return;
+	}
+	if (job->batch.count == 0) {
 		return;
 	}
 	job->draft_waits = true;
@@ -109,6 +113,7 @@ void job_draft_finish(struct job *job)
 	}
 	qg_timer_destroy(job->draft_timer);
 	free(job->draft_reply);
+	job->draft_soon = false;
 	job->draft_timer = NULL;
 	job->draft_reply = NULL;
 }

@@ -279,14 +279,12 @@ START_TEST(drafts_grow_over_snapshots_and_tries)
 }
 END_TEST
 
-/* An earlier answer still waits to be sent: of two platforms one shows snapshots only behind it. */
-static const bool everywhere[] = {false, true};
-
-START_TEST(snapshots_wait_for_earlier_answers_where_one_gateway_shows_them)
+/* The second turn of a chat whose first answer has not landed, on a platform of the test's. */
+static void begin_second_turn(bool drafts_everywhere)
 {
 	static struct qg_adapter platform;
 	struct qg_bot_config shop = a_bot(BOT, "1");
-	platform = (struct qg_adapter){.name = "told", .can.drafts_everywhere = everywhere[_i]};
+	platform = (struct qg_adapter){.name = "told", .can.drafts_everywhere = drafts_everywhere};
 	told_adapter = &platform;
 	shop.platform = "told";
 	config_bots(&shop, NULL);
@@ -297,6 +295,14 @@ START_TEST(snapshots_wait_for_earlier_answers_where_one_gateway_shows_them)
 	wait_replies("c1", 1);
 	store(BOT, "c1", "m2", "hi");
 	wait_turns(2);
+}
+
+/* An earlier answer still waits to be sent: of two platforms one shows snapshots only behind it. */
+static const bool everywhere[] = {false, true};
+
+START_TEST(snapshots_wait_for_earlier_answers_where_one_gateway_shows_them)
+{
+	begin_second_turn(everywhere[_i]);
 	turn_draft(1, "one");
 	wait_until(has_draft, "one");
 	ck_assert_int_eq(ask_int("EXISTS", "late:" BOT ":c1", NULL), everywhere[_i] ? 0 : 1);
@@ -308,18 +314,7 @@ END_TEST
 /* The mark of a snapshot behind an earlier answer would stay until that landed. */
 START_TEST(an_answer_that_is_whole_at_once_needs_no_snapshot)
 {
-	static struct qg_adapter platform = {.name = "told"};
-	struct qg_bot_config shop = a_bot(BOT, "1");
-	told_adapter = &platform;
-	shop.platform = "told";
-	config_bots(&shop, NULL);
-	node_start(&ann, "ann");
-	store(BOT, "c1", "m1", "hi");
-	wait_turns(1);
-	turn_answer(0, "ok");
-	wait_replies("c1", 1);
-	store(BOT, "c1", "m2", "hi");
-	wait_turns(2);
+	begin_second_turn(false);
 	turn_draft(1, "one");
 	turn_draft(1, "one two");
 	turn_answer(1, "one two three");
