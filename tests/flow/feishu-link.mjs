@@ -1,7 +1,7 @@
 // Feishu over its long connection: the real binary between a stand-in of the platform and its people.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { delay, until } from './rig.mjs';
+import { delay, inTime, until } from './rig.mjs';
 import { APP, GROUP, HOUR, People, SCRIPTED, bare, feishu, feishuBot, flow, moveClock, nothingWrong } from './feishu.mjs';
 
 const OK = [{ match: '*', text: '好的，收到。' }];
@@ -270,9 +270,15 @@ flow('pongs change the interval; broken, partial and silly ones do no harm', { s
 	await people.untilUp();
 	const [{ pings, opened }] = people.connections;
 	await until(() => pings.length >= 5, 15_000, 'pings');
-	// The first at once, the next as the opening said, one a second from there: however late each is read, there are never more than have left.
+	// The first at once, the next as the opening said, one a second from there: however late each is read, there are never
+	// more than have left, and not all gaps are as long as the opening said.
 	const most = (since) => 2 + (Date.now() - since) / 800;
 	assert.ok(pings[0] - opened - platform.standstill() < 3000 && pings.length <= most(opened), `${pings.map((at) => at - opened)}`);
+	await inTime(2500, async () => {
+		const before = pings.length;
+		await until(() => pings.length > before, 10_000, 'one more ping');
+		return pings[before] - pings[before - 1];
+	});
 	for (const config of ['{"PingInterval":', '[]', '{"PingInterval":0,"ReconnectInterval":0}', '{"PingInterval":-5}',
 		'{"PingInterval":"x"}', '{"PingInterval":1e99}']) {
 		const [before, since] = [pings.length, Date.now()];

@@ -1,7 +1,7 @@
 // feishu.mjs - flow tests on Feishu: the stand-in platform on the rig's clock, bots of it, and people who write to them, over
 // its long connection or to webhooks.
 import { startFeishu } from '../platforms/feishu.mjs';
-import { ANSWERS, awake, delay, flow as flowOf, until } from './rig.mjs';
+import { ANSWERS, asleep, delay, flow as flowOf, until } from './rig.mjs';
 
 export const APP = {
 	app_id: 'cli_0123456789abcdef', app_secret: 'secret-of-the-app', open_id: 'ou_bot', name: '小满',
@@ -24,15 +24,10 @@ export async function feishu(rig, options = {}) {
 	rig.offset ??= 0;
 	const one = await startFeishu({ apps: [APP], now: () => Date.now() + rig.offset, ladder: LADDER, chatRate: 0, appRate: 0, bigIds: true,
 		...options });
-	one.standstill = standstill();
+	const before = asleep();
+	one.standstill = () => asleep() - before; // ms in which nobody could do a thing: a limit does not count them
 	rig.onEnd(() => one.close());
 	return one;
-}
-
-// How many ms the machine stood still, or had no time for us, since this was called: a limit does not count them.
-function standstill() {
-	const began = performance.now() - awake();
-	return () => performance.now() - awake() - began;
 }
 
 // All clocks, so many ms from the real one; kept once the processes, which look every 50 ms, know it.

@@ -23,7 +23,8 @@ export async function write(door, bot, sender, text, { ms = 30_000, wait = 30, p
 }
 
 // Each sender writes its messages one after the other, all senders at once. Doors are taken in turn.
-// progress(count) is called after each acknowledgement, and its sender waits for it. Gives back all that was written, in order of each sender.
+// progress(count) is called after each acknowledgement, and its sender waits for it. Gives back all that was written, in
+// order of each sender.
 export async function talk({ doors, bot = 'xiaoman', senders, each, pause = 0, progress = () => {}, ms }) {
 	const written = [];
 	await Promise.all(senders.map(async (sender, s) => {
@@ -47,7 +48,7 @@ export function names(count, prefix = '员工') {
 	return Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
 }
 
-export function bySender(written) {
+function bySender(written) {
 	const lists = new Map();
 	for (const one of written) {
 		lists.set(one.sender, [...(lists.get(one.sender) ?? []), one.id]);
@@ -56,7 +57,7 @@ export function bySender(written) {
 }
 
 // Ids of messages in the order in which answers to them were first seen.
-export function arrivals(feed) {
+function arrivals(feed) {
 	const seen = new Set();
 	for (const reply of feed.replies) {
 		for (const id of reply.data.answers) {

@@ -16,7 +16,7 @@ import { Resp } from './resp.mjs';
 import { PATIENCE, awake, until } from './wait.mjs';
 import { toYaml } from './yaml.mjs';
 
-export { awake, delay, inTime, seeded, standstills, until, within } from './wait.mjs';
+export { asleep, awake, delay, inTime, seeded, standstills, until, within } from './wait.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const binary = process.env.QUNGONG_BIN;
@@ -68,6 +68,11 @@ class Process {
 	// What it said since its last start, or ever.
 	text() {
 		return this.wholeText().slice(this.logFrom);
+	}
+
+	// How many configs it took since then.
+	get loads() {
+		return this.text().split('config in force').length - 1;
 	}
 
 	wholeText() {
@@ -222,7 +227,7 @@ export function bot(name, more = {}) {
 	};
 }
 
-export class Rig {
+class Rig {
 	constructor(name, options) {
 		this.name = name;
 		this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'qungong-flow-'));

@@ -85,10 +85,10 @@ flow('a reload in the middle of a stream: the turn keeps what it began with', RE
 	const feed = rig.feed(server.door);
 	const id = await post(server, '小王');
 	await feed.event((e) => e.event === 'delta');
-	const before = server.text().split('config in force').length;
+	const before = server.loads;
 	rig.writeConfig(config('乙', { api_key: 'another-key', model: 'deepseek-v4-pro' }));
 	server.hangup();
-	await until(() => server.text().split('config in force').length > before, 10_000, 'the new config');
+	await until(() => server.loads > before, 10_000, 'the new config');
 	reloaded.open();
 	const reply = (await feed.replyTo(id)).data;
 	assert.equal(reply.text, '一二三四五六');

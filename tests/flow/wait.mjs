@@ -29,6 +29,11 @@ export function awake() {
 	return ran;
 }
 
+// For how long it was not, so far: of use where two of these are subtracted.
+export function asleep() {
+	return performance.now() - awake();
+}
+
 // How often everything stood still for longer than a beat of the scaled clocks.
 export function standstills() {
 	tick();

@@ -16,14 +16,11 @@ async function one(rig, bots, options = {}) {
 	return { platform, server, people: new People(platform) };
 }
 
-// Config in force, so many times.
-const loaded = (server) => [...server.text().matchAll(/config in force/g)].length;
-
 async function reload(rig, server, bots) {
-	const before = loaded(server);
+	const before = server.loads;
 	rig.writeConfig({ bots });
 	server.hangup();
-	await until(() => loaded(server) > before, 10_000, 'the new config');
+	await until(() => server.loads > before, 10_000, 'the new config');
 }
 
 // People who write all the time, each message in a chat of its own; stop() gives back what the platform handed out.

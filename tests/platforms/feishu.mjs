@@ -162,9 +162,9 @@ export class Feishu extends StandIn {
 	// ---- faults ----
 
 	// For the next `times` calls, behind `skip` others, that match method, path (a string or RegExp), app_id, chat_id (of a
-	// reply, that of the message answered; of a card's call, where it stands) and when(call): `delay` ms first, or until `held`, a
-	// promise, is kept; then `status`, `code`, `msg`, `headers`, `body` instead of the work; or `reset`: 'before' the work, or 'after' it was done; or
-	// `hang`: no answer at all, with the work done where hang is 'after'.
+	// reply, that of the message answered; of a card's call, where it stands) and when(call): `delay` ms first, or until
+	// `held`, a promise, is kept; then `status`, `code`, `msg`, `headers`, `body` instead of the work; or `reset`: 'before'
+	// the work, or 'after' it was done; or `hang`: no answer at all, with the work done where hang is 'after'.
 	fits(fault, call) {
 		return super.fits(fault, call) && (!fault.app_id || fault.app_id === call.app_id) && (!fault.chat_id || fault.chat_id === this.chatOf(call));
 	}

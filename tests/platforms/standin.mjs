@@ -5,7 +5,7 @@
 // calls a fault is meant for.
 import http from 'node:http';
 import { WebSocketServer } from 'ws';
-import { awake } from '../flow/wait.mjs';
+import { asleep, awake } from '../flow/wait.mjs';
 
 export const BODY_MOST = 32 << 20;
 
@@ -25,7 +25,30 @@ export function afterAwake(ms, fn) {
 	return () => clearTimeout(timer);
 }
 
-export { awake };
+export { asleep, awake };
+
+// One request of a platform to a bot: {at, ms, status, text}, or {at, ms, error}. Its ms, and the limit, are time in which
+// this process was awake.
+export function ask(url, { method = 'POST', headers, body, agent, limit }) {
+	const at = Date.now();
+	const began = awake();
+	return new Promise(resolve => {
+		const done = more => {
+			stop();
+			resolve({ at, ms: awake() - began, ...more });
+		};
+		const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+		const request = http.request(url, { method, agent, headers: { ...headers, ...length } }, response => {
+			const chunks = [];
+			response.on('data', chunk => chunks.push(chunk));
+			response.on('end', () => done({ status: response.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
+			response.on('error', error => done({ error: error.message }));
+		});
+		const stop = afterAwake(limit, () => request.destroy(new Error('timeout')));
+		request.on('error', error => done({ error: error.message }));
+		request.end(body);
+	});
+}
 
 // The first fault that fits, `skip` others before it let pass; it is gone after `times`. undefined: none.
 export function takeFault(faults, fits) {

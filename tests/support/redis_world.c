@@ -103,6 +103,12 @@ void clock_count(bool (*owed)(void))
 	is_owed = owed;
 }
 
+bool redis_owes(const struct qg_redis *redis)
+{
+	return redis != NULL && qg_test_redis_serves(server) &&
+	       (!qg_redis_is_up(redis) || qg_redis_outstanding(redis) > 0);
+}
+
 void clock_move(int64_t wall_ms, uint64_t mono_ms)
 {
 	stopped_wall += wall_ms;

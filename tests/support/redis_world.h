@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "qg/loop.h"
+#include "qg/redis.h"
 #include "redis_server.h"
 
 /* The fixture's to make and to end. */
@@ -18,8 +19,10 @@ void wait_until(bool (*holds)(void *arg), void *arg);
 /* Runs it for so long: time in which it could not run, or in which Redis owed an answer, does not count. */
 void run_ms(uint64_t milliseconds);
 /* From now on both clocks go by the time that counts for run_ms(): leases and patiences of a test do not end because its
- * machine was busy elsewhere. owed: whether Redis, which could, has something to answer. */
+ * machine was busy elsewhere. owed: whether redis_owes() something on any connection of the test. */
 void clock_count(bool (*owed)(void));
+/* Whether the server, which could, has yet to answer on it, if only to let it in. NULL: it has not. */
+bool redis_owes(const struct qg_redis *redis);
 /* Both clocks stand still from now on. */
 void clock_stop(void);
 /* Whether they stand or go. */

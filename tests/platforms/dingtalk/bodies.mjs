@@ -13,7 +13,7 @@ export const msgId = () => `msg${randomBytes(16).toString('base64')}`;
 export const senderId = user => `$:LWCP_v1:$${digest(`sender ${user}`, 32)}`;
 export const robotUserId = client_id => `$:LWCP_v1:$${digest(`robot ${client_id}`, 32)}`;
 export const directChat = (client_id, user) => `cid${digest(`direct ${client_id} ${user}`, 40)}+/=`;
-export const unionId = user => `${digest(`union ${user}`, 22).replace(/[+/]/g, 'x')}iEiE`;
+const unionId = user => `${digest(`union ${user}`, 22).replace(/[+/]/g, 'x')}iEiE`;
 
 // The part of a body that its kind brings. {type, text | pieces | code | ...}; code: what Files.put() gave.
 export function content({ type = 'text', text = '', pieces = [], code, pictureCode, raw, reply, ...more }) {

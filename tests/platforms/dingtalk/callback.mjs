@@ -4,7 +4,7 @@
 // it says is a complaint.
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
-import { afterAwake, awake } from '../standin.mjs';
+import { ask } from '../standin.mjs';
 import { OldRefusal, readAt, readWebhook } from './rules.mjs';
 
 const ANSWER = 2500;
@@ -25,24 +25,7 @@ export class CallbackSide {
 	}
 
 	request(url, body, headers, timeout = ANSWER) {
-		const at = Date.now();
-		const began = awake();
-		return new Promise(resolve => {
-			const done = more => {
-				stop();
-				resolve({ at, ms: awake() - began, ...more });
-			};
-			const options = { method: 'POST', agent: this.agent, headers: { ...headers, 'content-length': Buffer.byteLength(body) } };
-			const request = http.request(url, options, response => {
-				const chunks = [];
-				response.on('data', chunk => chunks.push(chunk));
-				response.on('end', () => done({ status: response.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
-				response.on('error', error => done({ error: error.message }));
-			});
-			const stop = afterAwake(timeout, () => request.destroy(new Error('timeout')));
-			request.on('error', error => done({ error: error.message }));
-			request.end(body);
-		});
+		return ask(url, { headers, body, agent: this.agent, limit: timeout });
 	}
 
 	headers(account, timestamp = String(this.platform.now())) {

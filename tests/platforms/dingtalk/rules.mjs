@@ -2,9 +2,9 @@
 //
 // The v1.0 API refuses by status and a code of words; the old API, webhooks and robots by errcode with status 200.
 export const WEBHOOK_MOST = 20_000;
-export const PARAM_MOST = 15_000;
-export const CARD_KEY_MOST = 100;
-export const CARD_VALUE_MOST = 1024;
+const PARAM_MOST = 15_000;
+const CARD_KEY_MOST = 100;
+const CARD_VALUE_MOST = 1024;
 export const CARD_SHOWN_MOST = 3000; // code points; a client shows more as nothing
 export const CARD_STREAM_MOST = 64 * 1024;
 export const PEOPLE_MOST = 20;

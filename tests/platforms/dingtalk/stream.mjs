@@ -1,9 +1,8 @@
 // stream.mjs - Stream mode: tickets, connections, what is pushed over them, and the acks that come back.
 //
 // A client id may have several connections; each push goes to one of them, in turn (the platform's choice is nobody's to
-// foresee; here each gets its share). Acks are held to the documents: the
-// shape, the id of a push of that connection, data that is JSON in a string, the deadline. What is wrong is a complaint;
-// what comes late, or never, is kept beside its push.
+// foresee; here each gets its share). Acks are held to the documents: the shape, the id of a push of that connection, data
+// that is JSON in a string, the deadline. What is wrong is a complaint; what comes late, or never, is kept beside its push.
 import { TOPIC_CARD, TOPIC_ROBOT, frame, hex } from './bodies.mjs';
 import { Refusal, demand, isMap } from './rules.mjs';
 import { Wires, awake } from '../standin.mjs';

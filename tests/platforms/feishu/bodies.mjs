@@ -17,7 +17,7 @@ export function envelope(app, event_type, event, now, more = {}) {
 }
 
 // A mention as it stands in an event.
-export const mentionOf = (key, open_id, name, mentioned_type = 'user') => ({
+const mentionOf = (key, open_id, name, mentioned_type = 'user') => ({
 	key, id: { open_id, union_id: `on_${open_id.slice(3)}`, user_id: '' }, mentioned_type, name, tenant_key: TENANT });
 
 // event.message of what somebody wrote; text may hold "@bot", which mentions the app's bot.

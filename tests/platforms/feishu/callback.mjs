@@ -1,8 +1,7 @@
 // callback.mjs - webhooks: packed, signed, encrypted; delivered until they are answered, along the ladder.
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
-
-const sleep = ms => new Promise(done => setTimeout(done, ms));
+import { ask, sleep } from '../standin.mjs';
 
 export class CallbackSide {
 	constructor(platform) {
@@ -38,19 +37,9 @@ export class CallbackSide {
 	}
 
 	// One request: {status, body} or {error}. 3 s, as the platform.
-	request(url, { body, headers }, timeout = 3000) {
-		return new Promise(resolve => {
-			const options = { method: 'POST', agent: this.agent, timeout, headers: { ...headers, 'content-length': Buffer.byteLength(body) } };
-			const request = http.request(url, options, response => {
-				const chunks = [];
-				response.on('data', chunk => chunks.push(chunk));
-				response.on('end', () => resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString('utf8') }));
-				response.on('error', error => resolve({ error: error.message }));
-			});
-			request.on('timeout', () => request.destroy(new Error('timeout')));
-			request.on('error', error => resolve({ error: error.message }));
-			request.end(body);
-		});
+	async request(url, { body, headers }, timeout = 3000) {
+		const { status, text, error } = await ask(url, { headers, body, agent: this.agent, limit: timeout });
+		return error === undefined ? { status, body: text } : { error };
 	}
 
 	// What the console does when an administrator saves the address: the challenge must come back within a second.

@@ -175,7 +175,7 @@ export function checkCard(card, tables = TABLES) {
 
 // ---- what people read ----
 
-export function cardText(card) {
+function cardText(card) {
 	return [...elementsOf(card.body)].filter(one => one.tag === 'markdown' || (one.tag === 'div' && one.text))
 		.map(one => (one.tag === 'div' ? one.text.content : one.content) ?? '').filter(text => text !== '').join('\n');
 }

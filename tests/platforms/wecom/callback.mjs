@@ -4,7 +4,7 @@
 // The answer of a bot is held to what the documents say: sealed with an empty receive id, signed over the nonce of the
 // request, a stream for a message, the same id in every poll. What is wrong is a complaint, and no bubble changes.
 import http from 'node:http';
-import { afterAwake, awake } from '../standin.mjs';
+import { ask } from '../standin.mjs';
 import * as bodies from './bodies.mjs';
 import { open, seal, sign } from './crypt.mjs';
 import { Refusal, checkCard, checkMarkdown, checkStream } from './rules.mjs';
@@ -33,25 +33,7 @@ export class CallbackSide {
 	// ---- one request ----
 
 	request(url, method, body, timeout, headers = {}) {
-		const at = Date.now();
-		const began = awake();
-		return new Promise(resolve => {
-			const done = more => {
-				stop();
-				resolve({ at, ms: awake() - began, ...more });
-			};
-			const options = { method, agent: this.agent, headers: { ...headers } };
-			if (body !== undefined) options.headers['content-length'] = Buffer.byteLength(body);
-			const request = http.request(url, options, response => {
-				const chunks = [];
-				response.on('data', chunk => chunks.push(chunk));
-				response.on('end', () => done({ status: response.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
-				response.on('error', error => done({ error: error.message }));
-			});
-			const stop = afterAwake(timeout, () => request.destroy(new Error('timeout')));
-			request.on('error', error => done({ error: error.message }));
-			request.end(body);
-		});
+		return ask(url, { method, headers, body, agent: this.agent, limit: timeout });
 	}
 
 	query(account, encrypt, nonce) {

@@ -9,7 +9,7 @@ const BLOCK = 32;
 // 43 characters; the last one's two low bits mean nothing.
 export const keyOf = text => Buffer.from(`${text}=`, 'base64');
 
-export const sha1 = text => createHash('sha1').update(text).digest('hex');
+const sha1 = text => createHash('sha1').update(text).digest('hex');
 export const md5 = data => createHash('md5').update(data).digest('hex');
 
 export function sign(token, timestamp, nonce, encrypt) {

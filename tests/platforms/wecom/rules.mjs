@@ -1,5 +1,5 @@
 // rules.mjs - which bodies the platform takes from a bot, and the codes it refuses the others with.
-export const TEXT_MOST = 20480;
+const TEXT_MOST = 20480;
 const TASK_ID = /^[0-9A-Za-z_\-@]{1,128}$/;
 const INTERACTIVE = ['button_interaction', 'vote_interaction', 'multiple_interaction'];
 const CARDS = ['text_notice', 'news_notice', ...INTERACTIVE];

@@ -4,7 +4,7 @@
 // flight, a stream dies of six quiet minutes or of its tenth, a second subscribe takes the bot from the first.
 import * as bodies from './bodies.mjs';
 import { MEDIA, Refusal, checkCard, checkMarkdown, checkStream, wordsOf } from './rules.mjs';
-import { Wires, awake, takeFault } from '../standin.mjs';
+import { Wires, asleep, takeFault } from '../standin.mjs';
 
 const STREAM_QUIET = 6 * 60_000;
 const STREAM_LIFE = 10 * 60_000;
@@ -12,9 +12,6 @@ const ANSWER = 24 * 3600_000;
 const EVENT_ANSWER = 5_000;
 const RACE = 5_000; // a client gives an answer up after that long
 const FRAME_MOST = 1 << 20;
-
-// For how long this process was not awake, up to now.
-const asleep = () => performance.now() - awake();
 
 // One connection of a client.
 class Connection {

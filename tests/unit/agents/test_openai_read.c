@@ -258,7 +258,6 @@ static double cpu_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* The bound is loose, for slow machines and sanitizers; the figure is what matters. */
 /* Between chunks that differ in their text only, what stands elsewhere is still read. */
 START_TEST(a_chunk_like_the_last_but_for_one_thing)
 {
@@ -281,6 +280,7 @@ START_TEST(a_chunk_like_the_last_but_for_one_thing)
 }
 END_TEST
 
+/* The bound is loose, for slow machines and sanitizers; the figure is what matters. */
 START_TEST(a_delta_costs_little)
 {
 	static const char text[] =

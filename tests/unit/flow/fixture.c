@@ -25,15 +25,9 @@ bool qg_process_is_dead(const struct qg_core *core, const char *process)
 
 /* ---- waiting ---- */
 
-static bool owes(const struct node *node)
-{
-	return node->core.redis != NULL &&
-	       (!node->core.redis_up || qg_redis_outstanding(node->core.redis) > 0);
-}
-
 static bool is_owed(void)
 {
-	return qg_test_redis_serves(server) && (owes(&ann) || owes(&ben));
+	return redis_owes(ann.core.redis) || redis_owes(ben.core.redis);
 }
 
 static bool owns(void *arg)

@@ -107,15 +107,9 @@ static bool never(void *arg)
 	return false;
 }
 
-static bool owes(const struct process *process)
-{
-	return process->redis != NULL &&
-	       (!qg_redis_is_up(process->redis) || qg_redis_outstanding(process->redis) > 0);
-}
-
 static bool is_owed(void)
 {
-	return qg_test_redis_serves(server) && (owes(&ann) || owes(&ben));
+	return redis_owes(ann.redis) || redis_owes(ben.redis);
 }
 
 static void setup(void)
