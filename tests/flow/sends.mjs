@@ -61,7 +61,7 @@ for (const how of ['received and not worked on', 'posted and not heard of']) {
 		const uuids = posts(platform).filter((call) => call.path.includes(id)).map((call) => JSON.parse(call.raw).uuid);
 		assert.equal(uuids.length, 2);
 		assert.equal(uuids[0], uuids[1]);
-		assert.equal(await other.metric('parts_repeated_total'), 1);
+		assert.ok(await other.metric('parts_repeated_total') >= 1); // more where the Redis of the dead one ends under its first try
 		assert.equal(repeats(platform).length, how.startsWith('posted') ? 1 : 0);
 	});
 }
