@@ -1,13 +1,14 @@
 /* livecard_rows.c - which cards are open, kept in Redis: whoever owns the bot next finishes them, or goes on with them.
  *
- * A card is a hash "<prefix>card:<bot>:<reply>" {s: open, done or left; g: its answer goes as a message; n: the last number
- * that is reserved; f, t: the number and text of what it shows; m: what the platform calls it; d: what it ended as; a: wall
- * ms of its last change}, and while open a member of the sorted set "<prefix>cards:<bot>" by that time. The row is there
- * before the card is, and says how it ended for as long as its reply may come again. That the card is given up it says
- * before the message leaves: whoever repeats the answer writes it where it was first written. Numbers are reserved in blocks before they are used, so that they rise over all owners,
- * the killed ones too, and no two ever have the same; who was told of more than a Redis that lost its last second knows
- * says so, and brings the row back. A name only grows: of two who made a card for one reply the first is the one that is
- * sent. One script knows all changes; each may be sent twice: a block more is no harm. */
+ * A card is a hash "<prefix>card:<bot>:<reply>" {s: open, done or left; g: its answer goes as a message; n: the last
+ * number that is reserved; f, t: the number and text of what it shows; m: what the platform calls it; d: what it ended
+ * as; a: wall ms of its last change}, and while open a member of the sorted set "<prefix>cards:<bot>" by that time.
+ * The row is there before the card is, and says how it ended for as long as its reply may come again. That the card is
+ * given up it says before the message leaves: whoever repeats the answer writes it where it was first written. Numbers
+ * are reserved in blocks before they are used, so that they rise over all owners, the killed ones too, and no two ever
+ * have the same; who was told of more than a Redis that lost its last second knows says so, and brings the row back. A
+ * name only grows: of two who made a card for one reply the first is the one that is sent. One script knows all
+ * changes; each may be sent twice: a block more is no harm. */
 #include "livecard.h"
 
 #include <stdio.h>
